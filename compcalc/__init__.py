@@ -1,0 +1,23 @@
+"""compcalc: test any interatomic potential on molecules that it has not seen."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compcalc.calculators import get_calculator
+    from compcalc.tasks import all_tasks, get_task
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "all_tasks", "get_calculator", "get_task"]
+
+_LAZY = {
+    "get_calculator": "compcalc.calculators",
+    "get_task": "compcalc.tasks",
+    "all_tasks": "compcalc.tasks",
+}
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'compcalc' has no attribute {name!r}")

@@ -1,0 +1,93 @@
+"""Exceptions of compcalc. Each message names the argument, the value got, the values allowed and the remedy."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CompcalcError(Exception):
+    """Base of every error that compcalc raises on purpose; the command line prints it without a traceback."""
+
+
+class InputError(CompcalcError, ValueError):
+    """An argument has a value that cannot be used.
+
+    Args:
+        argument: name of the argument as the user wrote it.
+        got: the value received.
+        allowed: the values that would have been accepted, in words.
+        remedy: what to do next.
+    """
+
+    def __init__(self, argument: str, got: object, allowed: str, remedy: str = ""):
+        self.argument, self.got, self.allowed, self.remedy = argument, got, allowed, remedy
+        super().__init__(argument, got, allowed, remedy)
+
+    def __str__(self) -> str:
+        text = f"{self.argument}: got {self.got!r}; allowed: {self.allowed}."
+        return f"{text} {self.remedy}" if self.remedy else text
+
+
+class UnknownNameError(InputError):
+    """A name that is not in a table; the message lists the table and the nearest name."""
+
+    def __init__(self, argument: str, got: str, known: Iterable[str], remedy: str = ""):
+        known = sorted(known)
+        near = get_close_matches(got, known, n=1)
+        hint = f"Did you mean {near[0]!r}? {remedy}".strip() if near else remedy
+        super().__init__(argument, got, _listed(known), hint)
+
+
+class MissingDependencyError(CompcalcError, ImportError):
+    """An optional package is needed and not installed; the message says what to install."""
+
+    def __init__(self, what: str, package: str, install: str):
+        self.what, self.package, self.install = what, package, install
+        super().__init__(what, package, install)
+
+    def __str__(self) -> str:
+        return f"{self.what} needs the package {self.package!r}, which is not installed. Install it with: {self.install}"
+
+
+class MoleculeError(CompcalcError):
+    """A molecule cannot be built or read; `reason` is a short phrase for tables."""
+
+    def __init__(self, molecule: str, reason: str, remedy: str = ""):
+        self.molecule, self.reason, self.remedy = molecule, reason, remedy
+        super().__init__(molecule, reason, remedy)
+
+    def __str__(self) -> str:
+        text = f"molecule {self.molecule!r}: {self.reason}."
+        return f"{text} {self.remedy}" if self.remedy else text
+
+
+class DataError(CompcalcError):
+    """A data or model file is missing, damaged or not what it says it is."""
+
+
+class LeakageError(CompcalcError):
+    """A molecule stands in both the training and the out-of-distribution set of a task."""
+
+
+class UnsupportedElementError(CompcalcError, ValueError):
+    """A potential does not know an element of the molecule."""
+
+    def __init__(self, potential: str, unknown: Iterable[str], known: Iterable[str]):
+        self.potential, self.unknown, self.known = potential, sorted(set(unknown)), sorted(set(known))
+        super().__init__(potential, self.unknown, self.known)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.potential} does not know the element(s) {', '.join(self.unknown)}; "
+            f"it knows {', '.join(self.known)}. Leave the molecule out or use a potential that covers it."
+        )
+
+
+class RunDirectoryError(CompcalcError):
+    """A run directory cannot be written or belongs to another run."""
+
+
+def _listed(names: list[str], most: int = 40) -> str:
+    if not names:
+        return "nothing (the table is empty)"
+    more = f", ... ({len(names) - most} more)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,69 @@
+"""A directory of unit results, one npz file a unit, each written whole or not at all."""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compcalc.execution.units import Unit
+
+_META = "__meta__"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a unit produced.
+
+    Attributes:
+        arrays: name -> array.
+        meta: JSON-able facts.
+    """
+
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ResultStore:
+    """Results by unit id below `directory`."""
+
+    def __init__(self, directory: Path):
+        self.directory = Path(directory)
+
+    def path(self, unit: Unit) -> Path:
+        """Where the result of `unit` lies."""
+        return self.directory / f"{unit.id}.npz"
+
+    def write(self, unit: Unit, result: Result) -> None:
+        """Write the result under a temporary name, flush it to the disk, then give it its own name."""
+        path = self.path(unit)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        meta = json.dumps({"unit": unit.id, "hash": unit.hash, "meta": dict(result.meta)})
+        arrays = {**result.arrays, _META: np.frombuffer(meta.encode(), dtype=np.uint8)}
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".partial")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez_compressed(file, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def read(self, unit: Unit) -> Result | None:
+        """The result of `unit`; None where there is none, it is damaged, or it belongs to other settings."""
+        try:
+            with np.load(self.path(unit)) as file:
+                arrays = {name: file[name] for name in file.files if name != _META}
+                header = json.loads(file[_META].tobytes())
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        if header["hash"] != unit.hash:
+            return None
+        return Result(arrays, header["meta"])

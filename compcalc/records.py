@@ -1,0 +1,238 @@
+"""Frozen, shape-checked records that pass between the stages.
+
+Symbols in the shapes: T frames, N atoms, B bonds, S logged steps, F stored frames. Units as in `compcalc.units`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from compcalc.errors import InputError
+
+
+@dataclass(frozen=True)
+class Molecule:
+    """A molecule by name and SMILES, without a geometry.
+
+    Attributes:
+        name: `family/n` for a family molecule, else what the user called it.
+        smiles: SMILES with implicit hydrogens; empty where only a geometry is known.
+    """
+
+    name: str
+    smiles: str
+
+    @property
+    def file_stem(self) -> str:
+        """The name in a form that is safe as a file name."""
+        return "".join(c if c.isalnum() or c in "._" else "-" for c in self.name)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Labelled geometries of one molecule.
+
+    Attributes:
+        molecule: which molecule.
+        numbers: atomic numbers, (N,).
+        positions: angstrom, (T, N, 3).
+        energy: eV, (T,).
+        forces: eV/angstrom, (T, N, 3).
+        bonds: atom index pairs, (B, 2).
+        start: index of the starting conformer of each frame, (T,).
+        attributes: method, sampler, temperature, seed, versions, evidence.
+    """
+
+    molecule: Molecule
+    numbers: np.ndarray
+    positions: np.ndarray
+    energy: np.ndarray
+    forces: np.ndarray
+    bonds: np.ndarray
+    start: np.ndarray
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        n, t = len(self.numbers), len(self.energy)
+        _check_shapes(
+            self,
+            numbers=(n,),
+            positions=(t, n, 3),
+            energy=(t,),
+            forces=(t, n, 3),
+            bonds=(len(self.bonds), 2),
+            start=(t,),
+        )
+        _check_finite(self, "positions", "energy", "forces")
+
+    def __len__(self) -> int:
+        return len(self.energy)
+
+    def select(self, index: slice | np.ndarray) -> "Frames":
+        """The frames at `index` of the first axis."""
+        return Frames(
+            molecule=self.molecule,
+            numbers=self.numbers,
+            positions=self.positions[index],
+            energy=self.energy[index],
+            forces=self.forces[index],
+            bonds=self.bonds,
+            start=self.start[index],
+            attributes=self.attributes,
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a potential says of the frames of one molecule.
+
+    A frame that failed has NaN in `energy` and `forces` and its reason in `failures`.
+
+    Attributes:
+        molecule: which molecule.
+        energy: eV, (T,).
+        forces: eV/angstrom, (T, N, 3).
+        failures: frame index -> reason.
+        seconds: wall time of the whole block, s.
+    """
+
+    molecule: Molecule
+    energy: np.ndarray
+    forces: np.ndarray
+    failures: Mapping[int, str] = field(default_factory=dict)
+    seconds: float = float("nan")
+
+    def __post_init__(self):
+        t = len(self.energy)
+        _check_shapes(self, energy=(t,), forces=(t, self.forces.shape[1], 3))
+
+    @property
+    def good(self) -> np.ndarray:
+        """Mask of the frames that did not fail, (T,) bool."""
+        mask = np.ones(len(self.energy), dtype=bool)
+        mask[list(self.failures)] = False
+        return mask
+
+
+class OutcomeKind(StrEnum):
+    """How a run ended. Only the physical kinds count against the stability of a potential."""
+
+    COMPLETED = "completed"
+    BOND_BROKEN = "bond_broken"
+    BOND_FORMED = "bond_formed"
+    PROTON_TRANSFER = "proton_transfer"
+    EXPLODED = "exploded"
+    NON_FINITE = "non_finite"
+    CALCULATOR_ERROR = "calculator_error"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+
+    @property
+    def physical(self) -> bool:
+        """Whether this outcome says something about the potential's stability."""
+        return self in _PHYSICAL
+
+    @property
+    def unstable(self) -> bool:
+        """A physical outcome other than completion."""
+        return self.physical and self is not OutcomeKind.COMPLETED
+
+
+_PHYSICAL = frozenset(
+    {
+        OutcomeKind.COMPLETED,
+        OutcomeKind.BOND_BROKEN,
+        OutcomeKind.BOND_FORMED,
+        OutcomeKind.PROTON_TRANSFER,
+        OutcomeKind.EXPLODED,
+        OutcomeKind.NON_FINITE,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The one way in which a run ended.
+
+    Attributes:
+        kind: see `OutcomeKind`.
+        time_ps: time of the event from the start of the phase it happened in, ps.
+        cause: a sentence that names the atoms, values and limits.
+        atoms: indices of the atoms concerned.
+        phase: `equilibration` or `production`.
+    """
+
+    kind: OutcomeKind
+    time_ps: float
+    cause: str = ""
+    atoms: tuple[int, ...] = ()
+    phase: str = "production"
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The record of one MD run: a log of scalars, and frames at wider spacing.
+
+    Attributes:
+        molecule: which molecule.
+        protocol: `nve` or `nvt`.
+        replica: index of the replica.
+        numbers: atomic numbers, (N,).
+        log_time_fs: fs from the start of production, (S,).
+        potential_energy: eV, (S,).
+        kinetic_energy: eV, (S,).
+        temperature: K, counted over `degrees_of_freedom`, (S,); NaN where there are none.
+        degrees_of_freedom: what the temperature is counted over.
+        frame_time_fs: fs, (F,).
+        positions: angstrom, (F, N, 3).
+        velocities: angstrom/fs, (F, N, 3).
+        outcome: how the run ended.
+        seconds: wall time, s.
+    """
+
+    molecule: Molecule
+    protocol: str
+    replica: int
+    numbers: np.ndarray
+    log_time_fs: np.ndarray
+    potential_energy: np.ndarray
+    kinetic_energy: np.ndarray
+    temperature: np.ndarray
+    degrees_of_freedom: int
+    frame_time_fs: np.ndarray
+    positions: np.ndarray
+    velocities: np.ndarray
+    outcome: Outcome
+    seconds: float = float("nan")
+
+    def __post_init__(self):
+        s, f, n = len(self.log_time_fs), len(self.frame_time_fs), len(self.numbers)
+        _check_shapes(
+            self,
+            log_time_fs=(s,),
+            potential_energy=(s,),
+            kinetic_energy=(s,),
+            temperature=(s,),
+            frame_time_fs=(f,),
+            positions=(f, n, 3),
+            velocities=(f, n, 3),
+        )
+
+
+def _check_shapes(record, **expected: tuple[int, ...]) -> None:
+    for name, shape in expected.items():
+        got = np.shape(getattr(record, name))
+        if got != shape:
+            raise InputError(f"{type(record).__name__}.{name}", got, f"shape {shape}")
+
+
+def _check_finite(record, *names: str) -> None:
+    for name in names:
+        values = getattr(record, name)
+        if not np.all(np.isfinite(values)):
+            bad = int(np.size(values) - np.isfinite(values).sum())
+            raise InputError(f"{type(record).__name__}.{name}", f"{bad} NaN or infinite values", "finite values")

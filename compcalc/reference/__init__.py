@@ -1,0 +1,1 @@
+"""Reference data: labelling, sampling, building, the HDF5 store."""

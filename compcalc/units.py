@@ -1,0 +1,19 @@
+"""Every conversion factor of compcalc.
+
+Inside compcalc energies are eV, lengths angstrom, times fs, masses u and temperatures K; forces are eV/angstrom and
+velocities angstrom/fs. Conversions happen only where data enter or leave. CODATA 2018 values.
+"""
+
+KB_EV_PER_K = 8.617333262e-5
+"""Boltzmann constant, eV/K."""
+
+EV_PER_U_ANGSTROM2_PER_FS2 = 103.64269652680505
+"""One u (angstrom/fs)^2 in eV: kinetic energy is 0.5 * m * v**2 * this factor."""
+
+HARTREE_EV = 27.211386245988
+BOHR_ANGSTROM = 0.529177210903
+KCAL_PER_MOL_EV = 0.0433641043
+"""1 kcal/mol (thermochemical) in eV."""
+
+MEV_PER_EV = 1000.0
+FS_PER_PS = 1000.0
