@@ -53,7 +53,7 @@ class PotentialCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         self.results = {}
-        self._check_elements()
+        self._check_elements(self.atoms)
         if not np.all(np.isfinite(self.atoms.positions)):
             raise CalculationFailed(f"{self.label_name}: positions contain NaN or infinite values")
         energy, forces = self.energy_forces(self.atoms)
@@ -71,15 +71,16 @@ class PotentialCalculator(Calculator):
             changes = [*changes, "initial_charges"]
         return changes
 
-    def _check_elements(self) -> None:
+    def prepare(self, atoms: Atoms) -> None:
+        """Told before many evaluations of one molecule, such as a dynamics run; a potential may set itself up for it."""
+
+    def _check_elements(self, atoms: Atoms) -> None:
         if self.known_elements is None:
             return
         known = {NUMBER_OF[symbol] for symbol in self.known_elements}
-        unknown = set(self.atoms.numbers.tolist()) - known
+        unknown = set(atoms.numbers.tolist()) - known
         if unknown:
-            raise UnsupportedElementError(
-                self.label_name, [chemical_symbols[z] for z in unknown], self.known_elements
-            )
+            raise UnsupportedElementError(self.label_name, [chemical_symbols[z] for z in unknown], self.known_elements)
 
 
 def refuse_info_charge(atoms: Atoms, charge: float, spin: int, potential: str) -> None:

@@ -1,0 +1,101 @@
+"""Which schemes there are, what each needs, and how to build one. Nothing heavy is imported before it is asked for."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from ase.calculators.calculator import BaseCalculator
+
+from compcalc.calculators.spec import Spec, parse_spec
+from compcalc.errors import InputError, MissingDependencyError
+from compcalc.registry import Registry
+
+ENTRY_POINT_GROUP = "compcalc.calculators"
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A kind of potential.
+
+    A package adds its own by an entry point in the group `compcalc.calculators` that refers to a Scheme, or to a
+    function `(argument, **options)` that returns an ASE calculator.
+
+    Attributes:
+        build: `(argument, **options)` -> ASE calculator.
+        summary: one line for the list.
+        example: a spec.
+        requires: import names of the packages it needs.
+        install: what to install when one of them is missing.
+    """
+
+    build: Callable[..., BaseCalculator]
+    summary: str
+    example: str
+    requires: tuple[str, ...] = ()
+    install: str = ""
+
+    def missing(self) -> list[str]:
+        """Packages that are needed and not installed."""
+        return [name for name in self.requires if find_spec(name) is None]
+
+
+SCHEMES = Registry(
+    "scheme",
+    {
+        "mace": "compcalc.calculators.schemes:MACE_FILE",
+        "tblite": "compcalc.calculators.schemes:TBLITE",
+        "mmff94": "compcalc.calculators.schemes:MMFF94",
+        "python": "compcalc.calculators.schemes:PYTHON",
+        "file": "compcalc.calculators.schemes:FILE",
+    },
+    group=ENTRY_POINT_GROUP,
+)
+
+
+def get_scheme(name: str) -> Scheme:
+    """The scheme called `name`.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    found = SCHEMES.load(name)
+    if isinstance(found, Scheme):
+        return found
+    summary = (inspect.getdoc(found) or name).splitlines()[0]
+    return Scheme(build=found, summary=summary, example=name)
+
+
+def get_calculator(spec: str | Spec) -> BaseCalculator:
+    """Build the ASE calculator that `spec` names, such as `mace:default` or `tblite:GFN2-xTB?accuracy=0.1`.
+
+    Model files and Python files run code when they are loaded; only the file that the spec names is loaded.
+
+    Raises:
+        UnknownNameError: the scheme is unknown.
+        MissingDependencyError: a package is missing.
+        InputError: an option that the scheme does not have, or what was built is no ASE calculator.
+        DataError: a model file is missing or damaged.
+    """
+    spec = parse_spec(spec) if isinstance(spec, str) else spec
+    scheme = get_scheme(spec.scheme)
+    missing = scheme.missing()
+    if missing:
+        raise MissingDependencyError(f"{spec.scheme}:", missing[0], scheme.install)
+    _check_options(scheme, spec)
+    calculator = scheme.build(spec.argument, **spec.options)
+    if not isinstance(calculator, BaseCalculator):
+        raise InputError("potential", spec.text, "an ASE calculator", f"It built a {type(calculator).__name__}.")
+    return calculator
+
+
+def _check_options(scheme: Scheme, spec: Spec) -> None:
+    parameters = inspect.signature(scheme.build).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
+    allowed = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    unknown = sorted(set(spec.options) - set(allowed))
+    if unknown:
+        raise InputError(
+            f"option of {spec.scheme}:", unknown[0], ", ".join(allowed) or "none", f"The potential was {spec.text!r}."
+        )

@@ -1,0 +1,99 @@
+"""MMFF94 through RDKit, for any closed-shell neutral molecule whose bonds can be seen from its geometry."""
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculationFailed
+from ase.data import chemical_symbols, covalent_radii
+
+from compcalc.calculators.base import PotentialCalculator, refuse_info_charge
+from compcalc.errors import InputError, UnknownNameError
+from compcalc.molecules.mmff import MMFF94
+
+VARIANTS = ("MMFF94", "MMFF94s")
+_FOREIGN = 2.0
+"""A bond stretched by this factor says that the geometry belongs to another molecule."""
+
+
+class MMFF94Calculator(PotentialCalculator):
+    """The MMFF94 force field; its bond graph is fixed by the first geometry of a molecule.
+
+    Args:
+        smiles: the molecule with atoms in RDKit's order (hydrogens last); default: bonds and bond orders are perceived
+            from the first geometry.
+        variant: `MMFF94` or `MMFF94s`.
+
+    Raises:
+        UnknownNameError: another variant.
+        MoleculeError: the SMILES cannot be used.
+    """
+
+    def __init__(self, *, smiles: str | None = None, variant: str = "MMFF94"):
+        if variant not in VARIANTS:
+            raise UnknownNameError("variant", variant, VARIANTS)
+        super().__init__()
+        self.smiles, self.variant, self.label_name = smiles, variant, variant
+        self._field = self._numbers = self._bonds = None
+
+    def forget(self) -> None:
+        """Drop the bond graph; the next geometry decides it anew."""
+        super().forget()
+        self._field = None
+
+    def energy_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
+        """Energy (eV) and forces (eV/angstrom) of a molecule.
+
+        Raises:
+            InputError: a periodic cell, or a charge in `atoms.info`.
+            CalculationFailed: no bond orders fit the geometry.
+            MoleculeError: MMFF94 has no parameters for an atom.
+        """
+        refuse_info_charge(atoms, 0, 0, self.variant)
+        if atoms.pbc.any():
+            raise InputError("atoms.pbc", atoms.pbc.tolist(), "no periodic direction", "Call atoms.set_pbc(False).")
+        if self._is_other_molecule(atoms):
+            self._set_up(atoms)
+        return self._field(atoms.positions)
+
+    def _is_other_molecule(self, atoms: Atoms) -> bool:
+        if self._field is None or not np.array_equal(self._numbers, atoms.numbers):
+            return True
+        i, j = self._bonds.T
+        lengths = np.linalg.norm(atoms.positions[i] - atoms.positions[j], axis=1)
+        radii = covalent_radii[atoms.numbers]
+        return bool(np.any(lengths > _FOREIGN * (radii[i] + radii[j]))) and self.smiles is None
+
+    def _set_up(self, atoms: Atoms) -> None:
+        from rdkit import Chem
+
+        mol = self._from_smiles(atoms) if self.smiles else _perceived(atoms)
+        self._field, self._numbers = MMFF94(mol, self.variant), atoms.numbers.copy()
+        bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in Chem.Mol(mol).GetBonds()]
+        self._bonds = np.array(bonds, dtype=int).reshape(-1, 2)
+
+    def _from_smiles(self, atoms: Atoms):
+        from compcalc.molecules.smiles import parse_smiles
+
+        mol = parse_smiles(self.smiles)
+        expected = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+        if expected != atoms.numbers.tolist():
+            symbols = "".join(chemical_symbols[z] for z in expected)
+            raise InputError("atoms", str(atoms.symbols), f"the elements of {self.smiles} in the order {symbols}")
+        return mol
+
+
+def _perceived(atoms: Atoms):
+    """RDKit molecule with bonds and bond orders that fit the geometry, charge 0."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdDetermineBonds
+
+    lines = [
+        f"{symbol} {x:.8f} {y:.8f} {z:.8f}" for symbol, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)
+    ]
+    mol = Chem.MolFromXYZBlock(f"{len(atoms)}\n\n" + "\n".join(lines) + "\n")
+    try:
+        with rdBase.BlockLogs():
+            rdDetermineBonds.DetermineBonds(mol, charge=0)
+    except (ValueError, RuntimeError) as error:
+        formula = atoms.get_chemical_formula()
+        raise CalculationFailed(f"MMFF94: no bond orders fit this geometry of {formula} ({error})") from error
+    return mol

@@ -1,0 +1,74 @@
+"""The grammar in which a user names a potential: `scheme:argument?key=value&key=value`."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from compcalc.errors import InputError
+
+_WORDS = {"true": True, "false": False, "none": None}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A potential by name.
+
+    Attributes:
+        text: as the user wrote it.
+        scheme: kind of potential (`mace`).
+        argument: what the scheme is to load, or an empty string.
+        options: keyword arguments; values are int, float, bool, None or str.
+    """
+
+    text: str
+    scheme: str
+    argument: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def files(self) -> list[Path]:
+        """Existing files that the argument and the options name."""
+        head, _, tail = self.argument.rpartition(":")
+        candidates = [self.argument, head or tail, *(v for v in self.options.values() if isinstance(v, str))]
+        return [path for text in dict.fromkeys(candidates) if text and (path := Path(text)).is_file()]
+
+    def file_hashes(self) -> dict[str, str]:
+        """File name -> SHA-256 of each of `files`."""
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files()}
+
+
+def parse_spec(text: str) -> Spec:
+    """Read `text`; a bare path of an existing file, or one that ends in `.model`, stands for `mace:path`.
+
+    Raises:
+        InputError: empty, or options that are not `key=value` pairs joined by `&`.
+    """
+    head, _, query = text.strip().partition("?")
+    options = _parse_options(query, text)
+    if not head:
+        raise InputError("potential", text, "scheme:argument?key=value&key=value", "`compcalc calculators` lists them.")
+    if Path(head).is_file() or head.endswith(".model") and ":" not in head:
+        return Spec(text, "mace", head, options)
+    scheme, _, argument = head.partition(":")
+    return Spec(text, scheme, argument, options)
+
+
+def _parse_options(query: str, text: str) -> dict[str, Any]:
+    options = {}
+    for pair in filter(None, query.split("&")):
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"option {pair!r} of the potential", text, "key=value pairs joined by &")
+        options[key] = _typed(value)
+    return options
+
+
+def _typed(value: str) -> Any:
+    if value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    return value

@@ -1,0 +1,1 @@
+"""Checks: accuracy of a potential on test molecules."""

@@ -1,0 +1,1 @@
+"""Molecular dynamics: protocols, the ASE engine, guards that stop a run with a cause."""

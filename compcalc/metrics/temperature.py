@@ -1,0 +1,110 @@
+"""Kinetic energies and temperatures, and the degrees of freedom that they are counted over.
+
+Symbols in the shapes: F frames, N atoms.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from compcalc.errors import InputError
+from compcalc.metrics._arrays import as_shape, mean_or_nan
+from compcalc.units import EV_PER_U_ANGSTROM2_PER_FS2, KB_EV_PER_K
+
+LINEAR_TOLERANCE = 1e-6
+"""A principal moment of inertia below this fraction of the largest counts as zero."""
+
+
+def kinetic_energy(masses: ArrayLike, velocities: ArrayLike) -> float | np.ndarray:
+    """Sum of m v^2 / 2 in eV: a float for one frame, (F,) for several.
+
+    Args:
+        masses: u, (N,).
+        velocities: angstrom/fs, (N, 3) or (F, N, 3).
+
+    Raises:
+        InputError: shapes do not fit.
+    """
+    energy = _atom_kinetic_energy(masses, velocities).sum(axis=-1)
+    return float(energy) if energy.ndim == 0 else energy
+
+
+def degrees_of_freedom(positions: ArrayLike, masses: ArrayLike, remove_translation: bool, remove_rotation: bool) -> int:
+    """Number of degrees of freedom that carry kinetic energy.
+
+    3N, less 3 if the centre-of-mass momentum is held at zero, less the rank of the inertia tensor if the angular
+    momentum is: 3N-6 for a bent molecule, 3N-5 for a linear one, 0 for one atom without translation.
+
+    Args:
+        positions: angstrom, (N, 3).
+        masses: u, (N,).
+        remove_translation: whether the total momentum is zero by construction.
+        remove_rotation: whether the angular momentum about the centre of mass is.
+
+    Raises:
+        InputError: shapes do not fit.
+    """
+    positions = as_shape("positions", positions, (None, 3), "(N, 3)")
+    masses = as_shape("masses", masses, (len(positions),), f"({len(positions)},), one an atom")
+    count = 3 * len(masses)
+    if remove_translation:
+        count -= 3
+    if remove_rotation:
+        count -= _rotations(positions, masses)
+    return max(count, 0)
+
+
+def temperature(kinetic_energy_ev: ArrayLike, degrees_of_freedom: int) -> float | np.ndarray:
+    """2 E_kin / (k_B * degrees of freedom) in K; NaN where no degrees of freedom are left.
+
+    Args:
+        kinetic_energy_ev: eV, a number or an array of any shape.
+        degrees_of_freedom: what the temperature is counted over; see the function of that name.
+
+    Raises:
+        InputError: a negative count.
+    """
+    if degrees_of_freedom < 0:
+        raise InputError("degrees_of_freedom", degrees_of_freedom, "0 or more")
+    kinetic = np.asarray(kinetic_energy_ev, dtype=float)
+    kelvin = 2 * kinetic / (KB_EV_PER_K * (degrees_of_freedom or np.nan))
+    return float(kelvin) if kelvin.ndim == 0 else kelvin
+
+
+def element_temperatures(numbers: ArrayLike, masses: ArrayLike, velocities: ArrayLike) -> dict[int, float]:
+    """Atomic number -> kinetic temperature in K, over 3 degrees of freedom an atom; equal ones show equipartition.
+
+    Where the centre-of-mass momentum is held at zero, an atom of mass m in a molecule of mass M reads 1 - m/M of the
+    temperature, more where rotation is removed as well.
+
+    Args:
+        numbers: atomic numbers, (N,).
+        masses: u, (N,).
+        velocities: angstrom/fs, (F, N, 3).
+
+    Raises:
+        InputError: shapes do not fit.
+    """
+    velocities = as_shape("velocities", velocities, (None, None, 3), "(F, N, 3)")
+    kinetic = _atom_kinetic_energy(masses, velocities)
+    numbers = as_shape("numbers", numbers, kinetic.shape[1:], f"({kinetic.shape[1]},), one an atom")
+    return {int(z): temperature(mean_or_nan(kinetic[:, numbers == z]), 3) for z in np.unique(numbers)}
+
+
+def _atom_kinetic_energy(masses: ArrayLike, velocities: ArrayLike) -> np.ndarray:
+    masses = as_shape("masses", masses, (None,), "(N,)")
+    velocities = np.asarray(velocities, dtype=float)
+    if velocities.ndim not in (2, 3) or velocities.shape[-2:] != (len(masses), 3):
+        raise InputError(
+            "velocities", f"shape {velocities.shape}", f"shape ({len(masses)}, 3) or (F, {len(masses)}, 3)"
+        )
+    return 0.5 * masses * np.sum(velocities**2, axis=-1) * EV_PER_U_ANGSTROM2_PER_FS2
+
+
+def _rotations(positions: np.ndarray, masses: np.ndarray) -> int:
+    """Rank of the inertia tensor about the centre of mass: 0 for one atom, 2 if linear, else 3."""
+    if len(masses) < 2:
+        return 0
+    r = positions - masses @ positions / masses.sum()
+    inertia = np.sum(masses * np.sum(r**2, axis=1)) * np.eye(3) - (masses[:, None] * r).T @ r
+    moments = np.linalg.eigvalsh(inertia)
+    return int(np.sum(moments > LINEAR_TOLERANCE * moments[-1]))

@@ -1,0 +1,76 @@
+"""What was run, as labelled lines."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from compcalc.report.wording import MISSING, number, shown
+
+SPLIT_NOTE = (
+    "The splits of the tasks are reconstructed from public descriptions of arXiv:2605.08988; the authors' own files were "
+    "not used. Numbers of the paper and of this report are not interchangeable."
+)
+
+
+def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and text of everything that is needed to repeat the run; what the manifest lacks shows as a dash."""
+    potential, data, hardware = (manifest.get(key) or {} for key in ("potential", "data", "hardware"))
+    lines = [
+        ("Command", manifest.get("command")),
+        ("Question", manifest.get("question")),
+        ("Potential", potential.get("name")),
+        ("Specification", manifest.get("spec")),
+        ("Precision", potential.get("dtype")),
+        ("Model file SHA-256", potential.get("sha256")),
+        ("Task", manifest.get("task") or "none: the molecules are the user's own"),
+        ("Parts run", {"all": "static checks and MD"}.get(manifest.get("only"), manifest.get("only"))),
+        ("Preset", _flat(manifest.get("preset"))),
+        ("Reference data", data.get("path")),
+        ("Reference method", data.get("method")),
+        *((f"Data: {key}", value) for key, value in _pairs(data.get("description"))),
+        ("Seed", manifest.get("seed")),
+        ("Started", manifest.get("started")),
+        ("Finished", manifest.get("finished")),
+        ("Time", _timings(manifest.get("timings_s"))),
+        ("Hardware", _hardware(hardware)),
+        ("compcalc", manifest.get("compcalc")),
+        ("Versions", _versions(manifest.get("versions"))),
+    ]
+    return [(label, MISSING if value in (None, "") else str(value)) for label, value in lines]
+
+
+def _pairs(value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        yield from ((str(key), _flat(item)) for key, item in value.items())
+    elif value:
+        yield "description", str(value)
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {_flat(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat(item) for item in value)
+    return MISSING if value is None else str(value)
+
+
+def _timings(timings: object) -> str:
+    known = timings.items() if isinstance(timings, Mapping) else ()
+    return ", ".join(f"{name} {_duration(seconds)}" for name, seconds in known if number(seconds) is not None)
+
+
+def _duration(seconds: object) -> str:
+    x = number(seconds) or 0.0
+    if x < 120:
+        return f"{shown(x, 2)} s"
+    return f"{x / 60:.1f} min" if x < 7200 else f"{x / 3600:.1f} h"
+
+
+def _hardware(hardware: Mapping) -> str:
+    parts = [hardware.get("cpu"), hardware.get("platform")]
+    parts.insert(1, f"{hardware['cores']} cores" if hardware.get("cores") else None)
+    parts.insert(2, f"{shown(hardware['memory_gib'])} GiB" if number(hardware.get("memory_gib")) is not None else None)
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _versions(versions: object) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, Mapping) else ""

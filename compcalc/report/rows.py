@@ -1,0 +1,162 @@
+"""One row a molecule and split, joined from the static and the MD half of metrics.json."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean, median
+from typing import Any
+
+from compcalc.records import OutcomeKind
+from compcalc.report.wording import OUTCOME_WORDS, number, outcome_kind, outcome_words
+
+SPLITS = ("id", "ood")
+PROTOCOLS = ("nve", "nvt")
+DRIFT = "drift_mev_per_atom_per_ps"
+FORCE = "force_mae_mev_per_angstrom"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Everything measured of one molecule in one split.
+
+    Attributes:
+        molecule: name.
+        smiles: empty where only a geometry is known.
+        split: `id`, `ood`, or empty for a molecule that only MD has seen.
+        n_atoms: None where unknown.
+        static: the molecule's static metrics; empty where none were computed.
+        runs: its MD runs, of both protocols.
+    """
+
+    molecule: str
+    smiles: str
+    split: str
+    n_atoms: int | None
+    static: Mapping[str, Any] = field(default_factory=dict)
+    runs: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether no frame of the molecule gave a force."""
+        return bool(self.static) and bool(self.static.get("n_failed")) and number(self.static.get(FORCE)) is None
+
+    @property
+    def reasons(self) -> dict[str, list[int]]:
+        """Reason of failed frames -> which frames."""
+        frames: dict[str, list[int]] = {}
+        for index, reason in (self.static.get("failures") or {}).items():
+            frames.setdefault(str(reason), []).extend([int(index)] if str(index).isdecimal() else [])
+        return frames
+
+    @property
+    def drift(self) -> float | None:
+        """Median NVE drift of the replicas, meV/atom/ps."""
+        values = [x for run in self.runs_of("nve") if (x := number(run.get(DRIFT))) is not None]
+        return median(values) if values else None
+
+    @property
+    def drift_resolved(self) -> bool:
+        """Whether the slope of at least one NVE run stands out of its noise."""
+        return any(run.get("drift_resolved") for run in self.runs_of("nve"))
+
+    @property
+    def survival(self) -> str:
+        """Stable runs / physical runs; empty without runs."""
+        count = count_runs(self.runs)
+        return f"{count.stable}/{count.physical}" if self.runs else ""
+
+    def runs_of(self, protocol: str) -> list[Mapping[str, Any]]:
+        """The runs of one protocol."""
+        return [run for run in self.runs if run.get("protocol") == protocol]
+
+    def outcomes(self, protocol: str) -> str:
+        """Outcomes of one protocol in a few words; empty without runs."""
+        names = [outcome_words(run.get("outcome")) for run in self.runs_of(protocol)]
+        if len(set(names)) <= 1:
+            return f"{len(names)} {names[0]}" if len(names) > 1 else "".join(names)
+        return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(sorted(names, key=_is_ok)))
+
+
+@dataclass(frozen=True)
+class RunCount:
+    """How many runs ended in which way: `n` = `stable` + `unstable` + `other`."""
+
+    n: int
+    stable: int
+    unstable: int
+    other: int
+
+    @property
+    def physical(self) -> int:
+        """Runs that say something about the potential's stability."""
+        return self.stable + self.unstable
+
+
+def molecule_rows(metrics: Mapping[str, Any]) -> list[Row]:
+    """Rows in the order of the report: ID, then OOD, then molecules that only MD has seen."""
+    static, runs = static_entries(metrics), md_runs(metrics)
+    by_name: dict[str, list] = {}
+    for run in runs:
+        by_name.setdefault(str(run.get("molecule")), []).append(run)
+    ordered = sorted(static, key=lambda entry: _split_rank(entry.get("split")))
+    rows = [_row(str(e.get("molecule")), e, e, by_name.get(str(e.get("molecule")), ())) for e in ordered]
+    seen = {row.molecule for row in rows}
+    return rows + [_row(name, group[0], {}, group) for name, group in by_name.items() if name not in seen]
+
+
+def static_entries(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Static metrics of every molecule; empty where the static half was not run."""
+    return (metrics.get("static") or {}).get("molecules") or []
+
+
+def md_runs(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every MD run; empty where MD was not run."""
+    return (metrics.get("md") or {}).get("runs") or []
+
+
+def summary_of(metrics: Mapping[str, Any], half: str) -> Mapping[str, Any]:
+    """Summary of the `static` or the `md` half; empty where that half was not run."""
+    return (metrics.get(half) or {}).get("summary") or {}
+
+
+def estimate(metrics: Mapping[str, Any], split: str, key: str) -> Mapping[str, Any]:
+    """Summary value of a static metric with its interval: {"value", "low", "high"}; empty where there is none."""
+    found = (summary_of(metrics, "static").get(split) or {}).get(key)
+    return found if isinstance(found, Mapping) else {"value": found} if number(found) is not None else {}
+
+
+def count_runs(runs: Iterable[Mapping[str, Any]]) -> RunCount:
+    """Count outcomes; an outcome that compcalc does not know is `other`, never stable."""
+    kinds = [outcome_kind(run.get("outcome")) for run in runs]
+    stable = sum(kind is OutcomeKind.COMPLETED for kind in kinds)
+    unstable = sum(kind is not None and kind.unstable for kind in kinds)
+    return RunCount(len(kinds), stable, unstable, len(kinds) - stable - unstable)
+
+
+def group_means(metrics: Mapping[str, Any], split: str, key: str) -> dict[str, float]:
+    """Mean over the molecules of a split of a metric that is kept by group, such as by element, in natural order."""
+    values: dict[str, list[float]] = {}
+    for entry in static_entries(metrics):
+        if entry.get("split") == split:
+            for group, value in (entry.get(key) or {}).items():
+                if (x := number(value)) is not None:
+                    values.setdefault(str(group), []).append(x)
+    return {group: fmean(values[group]) for group in sorted(values, key=natural_key)}
+
+
+def natural_key(text: str) -> list[tuple[int, int, str]]:
+    """Sort key in which `alkane+10` follows `alkane+9`."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def _row(name: str, source: Mapping, static: Mapping, runs: Iterable[Mapping]) -> Row:
+    split = static.get("split") or ""
+    return Row(name, str(source.get("smiles") or ""), split, source.get("n_atoms"), static, tuple(runs))
+
+
+def _is_ok(words: str) -> bool:
+    return words == OUTCOME_WORDS[OutcomeKind.COMPLETED]
+
+
+def _split_rank(split: object) -> int:
+    return SPLITS.index(split) if split in SPLITS else len(SPLITS)

@@ -1,0 +1,94 @@
+"""Numbers, outcomes and lists as short text. Pure functions without markup."""
+
+import math
+from collections.abc import Iterable
+
+from compcalc.records import OutcomeKind
+
+MISSING = "–"
+"""Stands where a number was not computed."""
+
+OUTCOME_WORDS = {
+    OutcomeKind.COMPLETED: "ok",
+    OutcomeKind.BOND_BROKEN: "bond broken",
+    OutcomeKind.BOND_FORMED: "bond formed",
+    OutcomeKind.PROTON_TRANSFER: "H moved",
+    OutcomeKind.EXPLODED: "exploded",
+    OutcomeKind.NON_FINITE: "NaN",
+    OutcomeKind.CALCULATOR_ERROR: "calc error",
+    OutcomeKind.CRASHED: "crashed",
+    OutcomeKind.TIMEOUT: "timeout",
+    OutcomeKind.OUT_OF_MEMORY: "no memory",
+}
+
+
+def number(value: object) -> float | None:
+    """`value` as a finite float, None where it is absent, not a number, NaN or infinite."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        return None
+    return result if math.isfinite(result) else None
+
+
+def shown(value: object, digits: int = 3) -> str:
+    """A number with `digits` significant digits and without an exponent from 0.0001 to a million; integers whole."""
+    x = number(value)
+    if x is None:
+        return MISSING
+    if x == 0 or isinstance(value, int):
+        return f"{x:.0f}"
+    if not 1e-4 <= abs(x) < 1e6:
+        return f"{x:.{digits - 1}e}"
+    rounded = float(f"{x:.{digits}g}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    return f"{x:.{decimals}f}"
+
+
+def interval(estimate: dict | None, digits: int = 2) -> str:
+    """`low–high` of an estimate {"value", "low", "high"}; empty where there is none."""
+    low, high = (number((estimate or {}).get(end)) for end in ("low", "high"))
+    return "" if low is None or high is None else f"{shown(low, digits)}–{shown(high, digits)}"
+
+
+def outcome_kind(name: object) -> OutcomeKind | None:
+    """The outcome called `name`, None where compcalc knows no such outcome."""
+    try:
+        return OutcomeKind(str(name))
+    except ValueError:
+        return None
+
+
+def outcome_words(name: object) -> str:
+    """Two words at most for an outcome."""
+    kind = outcome_kind(name)
+    return OUTCOME_WORDS[kind] if kind else str(name)
+
+
+def index_ranges(indices: Iterable[int]) -> str:
+    """Sorted indices in short form: 3, 5–7."""
+    runs: list[list[int]] = []
+    for i in sorted(indices):
+        if runs and i == runs[-1][1] + 1:
+            runs[-1][1] = i
+        else:
+            runs.append([i, i])
+    return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)
+
+
+def printable(text: object) -> str:
+    """`text` with control characters, such as those that steer a terminal, replaced by blanks."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def clipped(text: str, most: int) -> str:
+    """`text` on one line and no longer than `most` characters."""
+    text = " ".join(printable(text).split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,1 @@
+"""Training of potentials on a task's training molecules."""
