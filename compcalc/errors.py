@@ -45,7 +45,9 @@ class MissingDependencyError(CompcalcError, ImportError):
         super().__init__(what, package, install)
 
     def __str__(self) -> str:
-        return f"{self.what} needs the package {self.package!r}, which is not installed. Install it with: {self.install}"
+        return (
+            f"{self.what} needs the package {self.package!r}, which is not installed. Install it with: {self.install}"
+        )
 
 
 class MoleculeError(CompcalcError):

@@ -191,6 +191,7 @@ class Trajectory:
         positions: angstrom, (F, N, 3).
         velocities: angstrom/fs, (F, N, 3).
         outcome: how the run ended.
+        n_steps: time steps made, equilibration included.
         seconds: wall time, s.
     """
 
@@ -207,6 +208,7 @@ class Trajectory:
     positions: np.ndarray
     velocities: np.ndarray
     outcome: Outcome
+    n_steps: int
     seconds: float = float("nan")
 
     def __post_init__(self):

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, CalculationFailed, all_changes
+from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 from ase.data import atomic_numbers as NUMBER_OF
 from ase.data import chemical_symbols
 

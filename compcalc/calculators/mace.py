@@ -33,6 +33,9 @@ class MACE(PotentialCalculator):
         dtype: `float32` or `float64`; default: the type the model was saved in.
         device: torch device.
 
+    Attributes:
+        sha256: of the model file.
+
     Raises:
         DataError: the file is missing, damaged or holds no MACE model.
         UnknownNameError: another dtype.
@@ -43,6 +46,7 @@ class MACE(PotentialCalculator):
         if dtype is not None and dtype not in _DTYPES:
             raise UnknownNameError("dtype", dtype, _DTYPES)
         self.path = shipped_model() if model == "default" else Path(model)
+        self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else None
         self._torch, self._neighbours = _import_mace()
         self._device = _checked_device(self._torch, device)
         self._model = _load(self._torch, self.path, self._device, dtype)

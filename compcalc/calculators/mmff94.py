@@ -3,11 +3,11 @@
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import covalent_radii
 
 from compcalc.calculators.base import PotentialCalculator, refuse_info_charge
+from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.errors import InputError, UnknownNameError
-from compcalc.molecules.mmff import MMFF94
 
 VARIANTS = ("MMFF94", "MMFF94s")
 _FOREIGN = 2.0
@@ -18,20 +18,17 @@ class MMFF94Calculator(PotentialCalculator):
     """The MMFF94 force field; its bond graph is fixed by the first geometry of a molecule.
 
     Args:
-        smiles: the molecule with atoms in RDKit's order (hydrogens last); default: bonds and bond orders are perceived
-            from the first geometry.
         variant: `MMFF94` or `MMFF94s`.
 
     Raises:
         UnknownNameError: another variant.
-        MoleculeError: the SMILES cannot be used.
     """
 
-    def __init__(self, *, smiles: str | None = None, variant: str = "MMFF94"):
+    def __init__(self, *, variant: str = "MMFF94"):
         if variant not in VARIANTS:
             raise UnknownNameError("variant", variant, VARIANTS)
         super().__init__()
-        self.smiles, self.variant, self.label_name = smiles, variant, variant
+        self.variant, self.label_name = variant, variant
         self._field = self._numbers = self._bonds = None
 
     def forget(self) -> None:
@@ -60,25 +57,13 @@ class MMFF94Calculator(PotentialCalculator):
         i, j = self._bonds.T
         lengths = np.linalg.norm(atoms.positions[i] - atoms.positions[j], axis=1)
         radii = covalent_radii[atoms.numbers]
-        return bool(np.any(lengths > _FOREIGN * (radii[i] + radii[j]))) and self.smiles is None
+        return bool(np.any(lengths > _FOREIGN * (radii[i] + radii[j])))
 
     def _set_up(self, atoms: Atoms) -> None:
-        from rdkit import Chem
-
-        mol = self._from_smiles(atoms) if self.smiles else _perceived(atoms)
-        self._field, self._numbers = MMFF94(mol, self.variant), atoms.numbers.copy()
-        bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in Chem.Mol(mol).GetBonds()]
+        mol = _perceived(atoms)
+        self._field, self._numbers = MMFF94Field(mol, self.variant), atoms.numbers.copy()
+        bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
         self._bonds = np.array(bonds, dtype=int).reshape(-1, 2)
-
-    def _from_smiles(self, atoms: Atoms):
-        from compcalc.molecules.smiles import parse_smiles
-
-        mol = parse_smiles(self.smiles)
-        expected = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-        if expected != atoms.numbers.tolist():
-            symbols = "".join(chemical_symbols[z] for z in expected)
-            raise InputError("atoms", str(atoms.symbols), f"the elements of {self.smiles} in the order {symbols}")
-        return mol
 
 
 def _perceived(atoms: Atoms):

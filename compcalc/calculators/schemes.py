@@ -24,7 +24,7 @@ def _tblite(
 def _mmff94(argument: str, *, variant: str = "MMFF94") -> BaseCalculator:
     from compcalc.calculators.mmff94 import MMFF94Calculator
 
-    return MMFF94Calculator(smiles=argument or None, variant=variant)
+    return MMFF94Calculator(variant=argument or variant)
 
 
 def _python(argument: str, **options) -> BaseCalculator:

@@ -47,7 +47,7 @@ def parse_spec(text: str) -> Spec:
     options = _parse_options(query, text)
     if not head:
         raise InputError("potential", text, "scheme:argument?key=value&key=value", "`compcalc calculators` lists them.")
-    if Path(head).is_file() or head.endswith(".model") and ":" not in head:
+    if Path(head).is_file() or (head.endswith(".model") and ":" not in head):
         return Spec(text, "mace", head, options)
     scheme, _, argument = head.partition(":")
     return Spec(text, scheme, argument, options)

@@ -69,6 +69,7 @@ def run_protocol(
         numbers=np.asarray(numbers),
         degrees_of_freedom=run.freedom,
         outcome=outcome,
+        n_steps=run.n_steps,
         seconds=time.perf_counter() - started,
         **recorder.arrays(len(numbers)),
     )
@@ -80,7 +81,7 @@ class _Run:
         self.calculator, self.protocol, self.rng = calculator, protocol, rng
         self.bonds, self.limits = bonds, limits
         self.freedom = 3 * len(numbers)
-        self.step_count = 0
+        self.n_steps = 0
 
     def equilibrate(self) -> None:
         """Langevin from Maxwell-Boltzmann velocities at the target temperature."""
@@ -121,6 +122,7 @@ class _Run:
             with self._failures(phase, time_fs):
                 forces = dynamics.step(forces) if step else self.atoms.get_forces()
                 energy = self.atoms.get_potential_energy()
+            self.n_steps += step > 0
             kinetic = self.atoms.get_kinetic_energy()
             hot = temperature(kinetic, self.freedom)
             positions, velocities = self.atoms.positions, self.atoms.get_velocities() * units.fs

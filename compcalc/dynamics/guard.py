@@ -45,7 +45,7 @@ class Guard:
         limits: see `Limits`.
     """
 
-    def __init__(self, numbers: np.ndarray, bonds: np.ndarray, limits: Limits = Limits()):  # noqa: B008 (frozen)
+    def __init__(self, numbers: np.ndarray, bonds: np.ndarray, limits: Limits = Limits()):
         self.limits = limits
         self._numbers = np.asarray(numbers)
         n = len(self._numbers)
@@ -124,9 +124,7 @@ class Guard:
             cause = f"{self._names((hydrogen,))} moved from {self._names((donor,))} to {self._names((acceptor,))}"
             return Outcome(OutcomeKind.PROTON_TRANSFER, since_fs / 1000, cause, transfer)
         length = ratio[pair] * self._scale[pair]
-        kind, verb = (
-            (OutcomeKind.BOND_BROKEN, "broke") if self._bonded[pair] else (OutcomeKind.BOND_FORMED, "formed")
-        )
+        kind, verb = (OutcomeKind.BOND_BROKEN, "broke") if self._bonded[pair] else (OutcomeKind.BOND_FORMED, "formed")
         cause = f"bond {self._names((i,))}-{self._names((j,))} {verb} ({length:.2f} angstrom)"
         return Outcome(kind, since_fs / 1000, cause, (i, j))
 

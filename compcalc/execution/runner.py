@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
+from compcalc.execution.environment import usable_cores
 from compcalc.execution.store import Result, ResultStore
 from compcalc.execution.units import Unit
 
@@ -114,7 +115,7 @@ def _run_one(payload: Any) -> Result:
 @contextmanager
 def _threads_for(workers: int):
     """Give each spawned process its share of the cores: threads x workers <= cores."""
-    share = str(max(1, (os.cpu_count() or 1) // workers))
+    share = str(max(1, usable_cores() // workers))
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, share))
     try:

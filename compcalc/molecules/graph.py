@@ -29,7 +29,7 @@ def bond_graph(numbers: np.ndarray, positions: np.ndarray, scale: float = BOND_S
     Raises:
         InputError: the shapes do not fit each other.
     """
-    numbers, positions = np.asarray(numbers), np.asarray(positions, dtype=float)
+    numbers, positions = np.asarray(numbers, dtype=int), np.asarray(positions, dtype=float)
     if positions.shape != (len(numbers), 3):
         raise InputError("positions", positions.shape, f"shape {(len(numbers), 3)}, as many rows as atomic numbers")
     reduced = _reduced_distances(numbers, positions)

@@ -87,7 +87,7 @@ def environments(numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
     distance[distance < 0] = graph.n
     nearest = distance.argmin(axis=0)
     best = distance.min(axis=0)
-    return [f"{names[k]}+{_capped(d)}" if d < graph.n else "unconnected" for k, d in zip(nearest, best)]
+    return [f"{names[k]}+{_capped(d)}" if d < graph.n else "unconnected" for k, d in zip(nearest, best, strict=False)]
 
 
 def chain_end_distance(numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:

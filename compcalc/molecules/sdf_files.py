@@ -51,7 +51,6 @@ def _molecule(block: str, name: str) -> OwnMolecule:
     positions = np.array(mol.GetConformer().GetPositions())
     refuse_unusable_geometry(name, numbers, positions, bonds)
     refuse_stretched_bonds(name, numbers, positions, bonds)
-    Chem.AssignStereochemistryFrom3D(mol)
     return OwnMolecule(Molecule(name, Chem.MolToSmiles(Chem.RemoveHs(mol))), numbers, positions, bonds)
 
 

@@ -64,7 +64,7 @@ def _frame(path: Path, lines: list[str], start: int):
 
     try:
         return read(StringIO("\n".join(lines) + "\n"), format="extxyz")
-    except Exception as error:  # noqa: BLE001 - ASE's parser raises KeyError, ValueError, IndexError, TypeError and more
+    except Exception as error:
         return MoleculeError(str(path), f"not readable as extended xyz ({type(error).__name__}: {error})")
 
 

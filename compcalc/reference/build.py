@@ -11,7 +11,7 @@ from compcalc.execution import Result, Unit, content_hash
 from compcalc.records import Frames
 from compcalc.reference.labelling import CalculatorFactory, Labeller
 from compcalc.reference.plan import FILES, PlannedTrajectory
-from compcalc.reference.sampler import sample
+from compcalc.reference.sampler import TorsionField, sample
 from compcalc.reference.store import write_frames
 
 _ARRAYS = ("numbers", "positions", "energy", "forces", "bonds", "start")
@@ -40,6 +40,7 @@ class TrajectorySampler:
     settings: BuildSettings
     make_label: CalculatorFactory
     make_dynamics: CalculatorFactory
+    torsion_field: TorsionField
 
     def __call__(self):
         labeller = Labeller(self.make_label(), self.make_dynamics())
@@ -50,6 +51,7 @@ class TrajectorySampler:
                 planned.trajectory,
                 planned.n_frames,
                 labeller,
+                self.torsion_field,
                 planned.settings,
                 self.settings.seed,
             )

@@ -32,7 +32,12 @@ class PlannedTrajectory:
 
 
 def plan_dataset(
-    tasks: Iterable[Task], *, train_frames: int = 100, id_frames: int = 25, ood_frames: int = 50, control_frames: int = 500
+    tasks: Iterable[Task],
+    *,
+    train_frames: int = 100,
+    id_frames: int = 25,
+    ood_frames: int = 50,
+    control_frames: int = 500,
 ) -> list[PlannedTrajectory]:
     """Trajectories for `tasks`: A and B of training molecules, B of OOD molecules, C of the control molecules.
 

@@ -6,17 +6,21 @@ lengths; each stage mends what the one before leaves.
 
 import zlib
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from ase.data import atomic_masses
 
 from compcalc.molecules.build3d import atomic_numbers, bond_pairs, embed
-from compcalc.molecules.mmff import MMFF94
 from compcalc.molecules.smiles import parse_smiles
 from compcalc.records import Frames, Molecule
 from compcalc.reference.labelling import Labeller
 from compcalc.reference.langevin import baoab, element_temperatures, thermal_velocities
+
+EnergyForces = Callable[[np.ndarray], tuple[float, np.ndarray]]
+TorsionField = Callable[[object], EnergyForces]
+"""From an RDKit molecule to a fast function: positions (angstrom) to energy (eV) and forces (eV/angstrom)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,13 @@ CONTROL = SamplerSettings(starts=4, torsion_fs=0.0, settle_fs=2000.0, spacing_fs
 
 
 def sample(
-    molecule: Molecule, trajectory: str, n_frames: int, labeller: Labeller, settings: SamplerSettings, seed: int
+    molecule: Molecule,
+    trajectory: str,
+    n_frames: int,
+    labeller: Labeller,
+    torsion_field: TorsionField,
+    settings: SamplerSettings,
+    seed: int,
 ) -> Frames:
     """Sample and label one trajectory of one molecule.
 
@@ -64,6 +74,7 @@ def sample(
         trajectory: `A`, `B` or another letter; different letters share no random numbers.
         n_frames: frames in all, spread evenly over the starts.
         labeller: the reference method.
+        torsion_field: the force field of the second stage, MMFF94.
         settings: how.
         seed: of the whole data set.
 
@@ -77,7 +88,9 @@ def sample(
         key = (seed, zlib.crc32(molecule.name.encode()), ord(trajectory), index)
         rng = np.random.default_rng(np.random.SeedSequence(key))
         wanted = (n_frames * (index + 1)) // settings.starts - (n_frames * index) // settings.starts
-        for frame in _one_start(mol, molecule.name, numbers, wanted, labeller, settings, rng, temperatures):
+        for frame in _one_start(
+            mol, molecule.name, numbers, wanted, labeller, torsion_field, settings, rng, temperatures
+        ):
             positions.append(frame)
             start.append(index)
     # Labels belong exactly to the positions as they are stored.
@@ -101,7 +114,7 @@ def sample(
     )
 
 
-def _one_start(mol, name, numbers, wanted, labeller, settings, rng, temperatures):
+def _one_start(mol, name, numbers, wanted, labeller, torsion_field, settings, rng, temperatures):
     """Yield the `wanted` frames of one start; kinetic temperatures of its last stage go into `temperatures`."""
     labeller.begin_trajectory()
     masses = atomic_masses[numbers]
@@ -109,7 +122,7 @@ def _one_start(mol, name, numbers, wanted, labeller, settings, rng, temperatures
     velocities = thermal_velocities(masses, settings.temperature_k, rng)
     common = {"timestep_fs": settings.timestep_fs, "temperature_k": settings.temperature_k, "rng": rng}
     if settings.torsion_fs:
-        field = MMFF94(mol)
+        field = torsion_field(mol)
         positions, velocities, _ = _last(
             baoab(
                 positions,

@@ -35,13 +35,12 @@ def failed_frames(rows: Sequence[Row]) -> list[Failure]:
         if not row.static.get("n_failed"):
             continue
         subject = f"{row.molecule} ({row.split.upper()})" if row.split else row.molecule
-        total = row.static.get("n_frames")
-        lines += [
-            Failure(subject, f"{plural(len(frames), 'frame')} of {total} failed ({index_ranges(frames)})", reason)
-            for reason, frames in row.reasons.items()
-        ]
-        if not row.reasons:
-            lines.append(Failure(subject, f"{row.static['n_failed']} of {total} frames failed", "no reason recorded"))
+        of_total = f"of {plural(row.static.get('n_frames') or 0, 'frame')} failed"
+        for reason, frames in row.reasons.items():
+            lines.append(Failure(subject, f"{len(frames)} {of_total} ({index_ranges(frames)})", reason))
+        unexplained = row.static["n_failed"] - sum(map(len, row.reasons.values()))
+        if unexplained > 0:
+            lines.append(Failure(subject, f"{unexplained} {of_total}", "no reason recorded"))
     return lines
 
 

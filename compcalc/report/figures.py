@@ -54,9 +54,10 @@ def molecule_figure(rows: Sequence[Row], metric: Metric, metrics: Mapping[str, A
         return None
     data = []
     for split in dict.fromkeys(row.split for row in rows):
+        style = STYLES.get(split, STYLES[""])
         block = [i for i, row in enumerate(rows) if row.split == split]
-        data += _mean(STYLES[split], block, estimate(metrics, split, metric.key))
-        data.append(_points(STYLES[split], rows, values, block, metric))
+        data += _mean(style, block, estimate(metrics, split, metric.key))
+        data.append(_points(style, rows, values, block, metric))
     notes = [(i, "failed" if row.failed else "no value") for i, row in enumerate(rows) if values[i] is None]
     return {"data": data, "layout": _row_layout([row.molecule for row in rows], metric.header, values, notes)}
 
@@ -106,7 +107,7 @@ def group_figure(metrics: Mapping[str, Any], key: str) -> dict | None:
         hover = [f"{_name(group)}, {style.label}: {shown(x)} {FORCE_UNIT}" for _, group, x in points]
         data += [_scatter(style, [x for *_, x in points], [i for i, *_ in points], hover)] if points else []
     values = [x for found in means.values() for x in found.values()]
-    return {"data": data, "layout": _row_layout(groups, f"Force MAE ({FORCE_UNIT}), mean over molecules", values, [])}
+    return {"data": data, "layout": _row_layout(groups, f"Force MAE ({FORCE_UNIT})", values, [])}
 
 
 def _points(
@@ -125,9 +126,10 @@ def _scatter(style: Style, x: list, y: list, hover: list[str]) -> dict:
 def _drift_points(items: list[tuple[int, Mapping]], label: str, suffix: str) -> dict:
     style = STYLES["nve"]
     errors = [number(run.get("drift_standard_error_mev_per_atom_per_ps")) for _, run in items]
+    names = [f"{_name(run.get('molecule'), 80)} #{run.get('replica')}" for _, run in items]
     hover = [
-        f"{_name(run.get('molecule'), 80)} #{run.get('replica')}: {shown(run.get(DRIFT))} ± {shown(error, 2)} meV/atom/ps"
-        for (_, run), error in zip(items, errors, strict=True)
+        f"{name}: {shown(run.get(DRIFT))} ± {shown(error, 2)} meV/atom/ps"
+        for name, (_, run), error in zip(names, items, errors, strict=True)
     ]
     return {
         **_trace([number(run[DRIFT]) for _, run in items], [i for i, _ in items]),
@@ -206,8 +208,8 @@ def _row_layout(names: Sequence[str], title: str, values: Iterable, notes: list[
 
 
 def _layout(height: int, title: str, logarithmic: bool = False) -> dict:
-    axis = {"type": "log", "dtick": "D1"} if logarithmic else {"rangemode": "tozero"}
-    title = f"{title}, log scale" if logarithmic else title
+    axis = {"type": "log", "dtick": "D2"} if logarithmic else {"rangemode": "tozero"}
+    title = f"{title}, log" if logarithmic else title
     return {
         "height": height,
         "margin": {"l": 50, "r": 14, "t": 40, "b": 50},

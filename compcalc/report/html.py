@@ -23,7 +23,7 @@ from compcalc.report.rows import (
     summary_of,
 )
 from compcalc.report.verdict import verdict
-from compcalc.report.wording import MISSING, interval, number, outcome_words, shown
+from compcalc.report.wording import MISSING, clipped, interval, number, outcome_words, shown
 
 STATIC_COLUMNS = (FORCE, ABSOLUTE, RELATIVE)
 """Static metrics in the table of molecules; the shifted energy error joins them where it is the one shown first."""
@@ -73,7 +73,9 @@ def render_html(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=shown, number=number, outcome=outcome_words, ending=run_ending, label=label_of)
+    environment.filters.update(
+        shown=shown, clipped=clipped, number=number, outcome=outcome_words, ending=run_ending, label=label_of
+    )
     page = environment.get_template("report.html.j2")
     return page.render(**_context(manifest, metrics), plotly_js=get_plotlyjs())
 

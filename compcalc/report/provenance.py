@@ -6,8 +6,8 @@ from typing import Any
 from compcalc.report.wording import MISSING, number, shown
 
 SPLIT_NOTE = (
-    "The splits of the tasks are reconstructed from public descriptions of arXiv:2605.08988; the authors' own files were "
-    "not used. Numbers of the paper and of this report are not interchangeable."
+    "The splits of the tasks are reconstructed from public descriptions of arXiv:2605.08988; the authors' own files "
+    "were not used. Numbers of the paper and of this report are not interchangeable."
 )
 
 

@@ -6,7 +6,7 @@ from compcalc.errors import MoleculeError
 from compcalc.units import KCAL_PER_MOL_EV
 
 
-class MMFF94:
+class MMFF94Field:
     """MMFF94 (Halgren, J. Comput. Chem. 17, 490 (1996)) for a fixed bond graph.
 
     Args:

@@ -1,0 +1,241 @@
+"""The command line: thin, each command one function that hands over to the package."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from compcalc import __version__
+from compcalc.errors import CompcalcError
+
+app = typer.Typer(
+    name="compcalc",
+    help="Test any interatomic potential on molecules that it has not seen.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Reference data: build, describe, verify, export.", no_args_is_help=True)
+train_app = typer.Typer(help="Train a potential on a task's training molecules.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(train_app, name="train")
+
+DataOption = Annotated[Path | None, typer.Option("--data", help="Directory of a data set; default: the shipped one.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
+VariantOption = Annotated[str, typer.Option("--variant", help="Variant of the task.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+@app.command()
+def run(
+    potential: Annotated[str, typer.Argument(help="scheme:argument?key=value, or a MACE file.")],
+    task: Annotated[str, typer.Option("--task", help="Task; `compcalc tasks` lists them.")],
+    variant: VariantOption = "base",
+    preset: Annotated[str, typer.Option("--preset", help="Size of the dynamics: quick, standard, full.")] = "quick",
+    only: Annotated[str, typer.Option("--only", help="all, static or md.")] = "all",
+    seed: SeedOption = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Run directory; default: a name below runs/.")] = None,
+    data: DataOption = None,
+    workers: WorkersOption = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", min=0, help="Limit of one work unit, s.")] = None,
+) -> None:
+    """Test a potential on a task: errors on known and unseen molecules, then MD on the unseen ones.
+
+    A run that was cut off goes on when the same command is given again. Exit code 0: the run is complete; 2: the input
+    cannot be used; 3: the run is complete, but a calculation failed for other than physical reasons.
+    """
+    from compcalc.pipeline import RunSettings
+    from compcalc.commands.run import run_with_progress
+
+    settings = RunSettings(potential, task, variant, preset, only, seed, data, workers, timeout)
+    out = out or _default_directory(settings)
+    raise typer.Exit(run_with_progress(settings, out, command=shlex.join(["compcalc", *sys.argv[1:]])))
+
+
+@app.command()
+def tasks(as_json: JsonOption = False) -> None:
+    """List the tasks and the molecules of their splits."""
+    from compcalc.tasks import all_tasks
+
+    found = all_tasks()
+    if as_json:
+        rows = [
+            {
+                "task": t.task,
+                "variant": t.variant,
+                "question": t.question,
+                "train": [m.name for m in t.train],
+                "ood": [m.name for m in t.ood],
+            }
+            for t in found
+        ]
+        _print_json(rows)
+        return
+    from compcalc.commands.listing import task_table
+
+    Console().print(task_table(found))
+
+
+@app.command()
+def calculators(as_json: JsonOption = False) -> None:
+    """List the kinds of potential, whether each is available here, and what to install if not."""
+    from compcalc.commands.listing import calculator_rows, calculator_table
+
+    rows = calculator_rows()
+    if as_json:
+        _print_json(rows)
+    else:
+        Console().print(calculator_table(rows))
+
+
+@data_app.command("build")
+def data_build(
+    out: Annotated[Path, typer.Argument(help="Directory for the data set.")],
+    method: Annotated[str, typer.Option(help="Labelling method, as a potential.")] = "tblite:GFN2-xTB?accuracy=0.1",
+    dynamics_method: Annotated[
+        str, typer.Option(help="What drives the sampling, where a looser accuracy serves.")
+    ] = "tblite:GFN2-xTB?accuracy=1.0",
+    task: Annotated[list[str] | None, typer.Option(help="task or task/variant, may be repeated; default: all.")] = None,
+    seed: SeedOption = 20260508,
+    train_frames: Annotated[int, typer.Option(min=1, help="Frames of trajectory A.")] = 100,
+    id_frames: Annotated[int, typer.Option(min=1, help="Frames of trajectory B of training molecules.")] = 25,
+    ood_frames: Annotated[int, typer.Option(min=1, help="Frames of trajectory B of OOD molecules.")] = 50,
+    control_frames: Annotated[int, typer.Option(min=0, help="Frames of the sampler's control; 0: none.")] = 500,
+    workers: WorkersOption = None,
+) -> None:
+    """Sample and label a data set; goes on where an earlier call was cut off."""
+    from compcalc.commands.data import build
+
+    frames = (train_frames, id_frames, ood_frames, control_frames)
+    build(out, method, dynamics_method, task, seed, frames, workers, Console())
+
+
+@data_app.command("info")
+def data_info(
+    data: Annotated[Path | None, typer.Argument(help="Directory of a data set; default: the shipped one.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Describe a data set, with the evidence that its sampling worked."""
+    from compcalc.commands.data_info import info
+
+    if as_json:
+        _print_json(info(data))
+        return
+    from compcalc.commands.data_info import print_data_info
+
+    print_data_info(info(data), Console())
+
+
+@data_app.command("verify")
+def data_verify(
+    data: Annotated[Path | None, typer.Argument(help="Directory of a data set; default: the shipped one.")] = None,
+    relabel: Annotated[int, typer.Option(min=0, help="Also compute this many frames a molecule again.")] = 0,
+) -> None:
+    """Check every checksum, and on request compare labels with the method itself."""
+    from compcalc.commands.data import verify
+
+    raise typer.Exit(verify(data, relabel, Console()))
+
+
+@data_app.command("export")
+def data_export(
+    out: Annotated[Path, typer.Argument(help="File to write.")],
+    data: DataOption = None,
+    trajectory: Annotated[str, typer.Option(help="A (training), B (test) or C (control).")] = "A",
+    file_format: Annotated[str, typer.Option("--format", help="extxyz or db (ASE database).")] = "extxyz",
+    molecule: Annotated[list[str] | None, typer.Option(help="Molecule, may be repeated; default: all.")] = None,
+) -> None:
+    """Write frames as extended XYZ (REF_energy, REF_forces) or as an ASE database."""
+    from compcalc.commands.data import export_data
+
+    count = export_data(out, data, trajectory, file_format, molecule)
+    Console().print(f"{count} frames written to {out}")
+
+
+@train_app.command("mace")
+def train_mace_command(
+    task: Annotated[str, typer.Option("--task", help="Task; `compcalc tasks` lists them.")],
+    out: Annotated[Path, typer.Option("--out", help="Directory for the model and its card.")],
+    variant: VariantOption = "base",
+    seed: SeedOption = 0,
+    data: DataOption = None,
+    channels: Annotated[int, typer.Option(min=1)] = 16,
+    max_l: Annotated[int, typer.Option("--max-L", min=0, help="Highest degree of the messages.")] = 1,
+    max_ell: Annotated[int, typer.Option(min=1, help="Highest degree of the spherical harmonics.")] = 2,
+    correlation: Annotated[int, typer.Option(min=1)] = 2,
+    layers: Annotated[int, typer.Option(min=1)] = 2,
+    r_max: Annotated[float, typer.Option(help="Cut-off of one layer, angstrom.")] = 4.5,
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    batch_size: Annotated[int, typer.Option(min=1)] = 5,
+    device: Annotated[str, typer.Option()] = "cpu",
+) -> None:
+    """Fit a small MACE with mace-torch; goes on from its last checkpoint when given again."""
+    from compcalc.training.mace import MACESettings
+    from compcalc.commands.train import train_with_progress
+
+    settings = MACESettings(
+        channels=channels,
+        max_L=max_l,
+        max_ell=max_ell,
+        correlation=correlation,
+        layers=layers,
+        r_max=r_max,
+        epochs=epochs,
+        batch_size=batch_size,
+        device=device,
+    )
+    command = shlex.join(["compcalc", *sys.argv[1:]])
+    train_with_progress(task, variant, data, out, settings, seed, command, Console())
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"compcalc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version.")] = False,
+) -> None:
+    pass
+
+
+def _default_directory(settings) -> Path:
+    words = f"{settings.spec}-{settings.task}-{settings.variant}-{settings.preset}"
+    if settings.only != "all":
+        words += f"-{settings.only}"
+    if settings.seed:
+        words += f"-seed{settings.seed}"
+    stem = "".join(c if c.isalnum() or c in "._" else "-" for c in words).strip("-.")
+    return Path("runs") / stem[-120:]
+
+
+def _print_json(content) -> None:
+    typer.echo(json.dumps(content, indent=1))
+
+
+def main() -> None:
+    """Entry point: errors that compcalc raises on purpose are printed without a traceback, with exit code 2."""
+    try:
+        app()
+    except CompcalcError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.stdout.flush()
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; give the same command again to go on.", err=True)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

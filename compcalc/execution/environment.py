@@ -1,0 +1,53 @@
+"""What a run was done with: hardware and software versions."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("compcalc", "ase", "numpy", "scipy", "rdkit", "torch", "mace-torch", "e3nn", "tblite", "h5py")
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, str | int | float | None]:
+    """Processor, usable cores, memory in GiB and platform of this machine."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": usable_cores(),
+        "memory_gib": _memory_gib(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None

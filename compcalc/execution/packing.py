@@ -1,0 +1,97 @@
+"""Records to and from unit results: arrays as they are, everything else as JSON-able facts."""
+
+import numpy as np
+
+from compcalc.execution.store import Result
+from compcalc.records import Frames, Molecule, Outcome, OutcomeKind, Prediction, Trajectory
+
+_TRAJECTORY_ARRAYS = (
+    "numbers",
+    "log_time_fs",
+    "potential_energy",
+    "kinetic_energy",
+    "temperature",
+    "frame_time_fs",
+    "positions",
+    "velocities",
+)
+_TRAJECTORY_FACTS = ("protocol", "replica", "degrees_of_freedom", "n_steps", "seconds")
+
+
+def pack_prediction(prediction: Prediction) -> Result:
+    """Result of a static unit."""
+    failures = {str(k): v for k, v in prediction.failures.items()}
+    return Result(
+        {"energy": prediction.energy, "forces": prediction.forces},
+        {"molecule": prediction.molecule.name, "failures": failures, "seconds": prediction.seconds},
+    )
+
+
+def unpack_prediction(molecule: Molecule, result: Result) -> Prediction:
+    """The prediction in a static unit's result."""
+    failures = {int(k): v for k, v in result.meta["failures"].items()}
+    return Prediction(molecule, result.arrays["energy"], result.arrays["forces"], failures, result.meta["seconds"])
+
+
+def lost_prediction(frames: Frames, reason: str) -> Prediction:
+    """A prediction in which every frame failed for `reason`."""
+    failures = dict.fromkeys(range(len(frames)), reason)
+    return Prediction(
+        frames.molecule, np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan), failures, 0.0
+    )
+
+
+def pack_trajectory(trajectory: Trajectory) -> Result:
+    """Result of a dynamic unit."""
+    outcome = trajectory.outcome
+    facts = {name: getattr(trajectory, name) for name in _TRAJECTORY_FACTS}
+    return Result(
+        {name: getattr(trajectory, name) for name in _TRAJECTORY_ARRAYS},
+        {
+            **facts,
+            "molecule": trajectory.molecule.name,
+            "outcome": {
+                "kind": str(outcome.kind),
+                "time_ps": outcome.time_ps,
+                "cause": outcome.cause,
+                "atoms": list(outcome.atoms),
+                "phase": outcome.phase,
+            },
+        },
+    )
+
+
+def unpack_trajectory(molecule: Molecule, result: Result) -> Trajectory:
+    """The trajectory in a dynamic unit's result."""
+    ended = result.meta["outcome"]
+    outcome = Outcome(
+        OutcomeKind(ended["kind"]), ended["time_ps"], ended["cause"], tuple(ended["atoms"]), ended["phase"]
+    )
+    facts = {name: result.meta[name] for name in _TRAJECTORY_FACTS}
+    arrays = {name: result.arrays[name] for name in _TRAJECTORY_ARRAYS}
+    return Trajectory(molecule=molecule, outcome=outcome, **arrays, **facts)
+
+
+def lost_trajectory(
+    molecule: Molecule, protocol: str, replica: int, numbers: np.ndarray, kind: OutcomeKind, cause: str
+) -> Trajectory:
+    """A trajectory without a single frame, of a run whose process was lost."""
+    n = len(numbers)
+    empty, frames = np.empty(0), np.empty((0, n, 3))
+    return Trajectory(
+        molecule=molecule,
+        protocol=protocol,
+        replica=replica,
+        numbers=np.asarray(numbers),
+        log_time_fs=empty,
+        potential_energy=empty,
+        kinetic_energy=empty,
+        temperature=empty,
+        degrees_of_freedom=3 * n,
+        frame_time_fs=empty,
+        positions=frames,
+        velocities=frames,
+        outcome=Outcome(kind, 0.0, cause),
+        n_steps=0,
+        seconds=0.0,
+    )

@@ -1,0 +1,71 @@
+"""A run directory: its manifest `run.json`, and the rule that one directory belongs to one run."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from compcalc.errors import RunDirectoryError
+
+MANIFEST = "run.json"
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write strict JSON whole or not at all."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".partial")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        path.chmod(0o644)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def open_run_directory(directory: Path, identity: str) -> dict | None:
+    """Make sure that `directory` can hold the run with hash `identity`.
+
+    Returns:
+        The manifest of an earlier part of the same run, or None for a fresh directory.
+
+    Raises:
+        RunDirectoryError: it cannot be written, belongs to another run, or holds other files.
+    """
+    manifest = directory / MANIFEST
+    if manifest.exists():
+        return _same_run(manifest, identity)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+        others = sorted(entry.name for entry in directory.iterdir())
+    except OSError as error:
+        raise RunDirectoryError(
+            f"run directory {directory} cannot be written ({error.strerror}). Choose another with --out."
+        ) from error
+    if others:
+        raise RunDirectoryError(
+            f"run directory {directory} is not empty ({', '.join(others[:3])}, ...) and holds no {MANIFEST}. "
+            "Choose another with --out, or empty it."
+        )
+    return None
+
+
+def _same_run(manifest: Path, identity: str) -> dict:
+    try:
+        earlier = json.loads(manifest.read_text())
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(f"{manifest} cannot be read ({error}). Choose another directory with --out.") from error
+    if earlier.get("identity") != identity:
+        was = " ".join(str(earlier.get(key)) for key in ("spec", "task") if earlier.get(key))
+        raise RunDirectoryError(
+            f"run directory {manifest.parent} belongs to another run ({was}, seed {earlier.get('seed')}): its settings, "
+            "model file, data or versions differ. Choose another with --out, or delete it."
+        )
+    return earlier
