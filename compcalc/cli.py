@@ -50,8 +50,8 @@ def run(
     A run that was cut off goes on when the same command is given again. Exit code 0: the run is complete; 2: the input
     cannot be used; 3: the run is complete, but a calculation failed for other than physical reasons.
     """
-    from compcalc.pipeline import RunSettings
     from compcalc.commands.run import run_with_progress
+    from compcalc.pipeline import RunSettings
 
     settings = RunSettings(potential, task, variant, preset, only, seed, data, workers, timeout)
     out = out or _default_directory(settings)
@@ -77,9 +77,9 @@ def tasks(as_json: JsonOption = False) -> None:
         ]
         _print_json(rows)
         return
-    from compcalc.commands.listing import task_table
+    from compcalc.commands.listing import task_lines
 
-    Console().print(task_table(found))
+    Console().print("\n".join(task_lines(found)), highlight=False)
 
 
 @app.command()
@@ -176,8 +176,8 @@ def train_mace_command(
     device: Annotated[str, typer.Option()] = "cpu",
 ) -> None:
     """Fit a small MACE with mace-torch; goes on from its last checkpoint when given again."""
-    from compcalc.training.mace import MACESettings
     from compcalc.commands.train import train_with_progress
+    from compcalc.training.mace import MACESettings
 
     settings = MACESettings(
         channels=channels,

@@ -4,6 +4,7 @@ A potential implements `energy_forces`; caching, shapes, types, `free_energy` an
 """
 
 from collections.abc import Collection
+from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -27,7 +28,7 @@ class PotentialCalculator(Calculator):
         known_elements: symbols that the potential covers; None where it covers all.
     """
 
-    implemented_properties = ["energy", "free_energy", "forces"]
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
     label_name = "the potential"
     known_elements: Collection[str] | None = None
 
@@ -72,7 +73,7 @@ class PotentialCalculator(Calculator):
         return changes
 
     def prepare(self, atoms: Atoms) -> None:
-        """Told before many evaluations of one molecule, such as a dynamics run; a potential may set itself up for it."""
+        """Told before many evaluations of one molecule, such as a dynamics run."""
 
     def _check_elements(self, atoms: Atoms) -> None:
         if self.known_elements is None:

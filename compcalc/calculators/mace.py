@@ -64,6 +64,11 @@ class MACE(PotentialCalculator):
         """Floating-point type of the model, `float32` or `float64`."""
         return str(self._dtype).removeprefix("torch.")
 
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the model."""
+        return sum(parameter.numel() for parameter in self._model.parameters())
+
     def energy_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
         """Energy (eV) and forces (eV/angstrom) of a molecule or a periodic system."""
         graph = self._graph(atoms)
@@ -83,7 +88,7 @@ class MACE(PotentialCalculator):
         self._trace = None
 
     def prepare(self, atoms: Atoms) -> None:
-        """Trace the model for the composition of `atoms`, for many evaluations that follow; seconds, once a molecule."""
+        """Trace the model for the composition of `atoms`: takes seconds, pays in a dynamics run."""
         self._check_elements(atoms)
         self._use_trace(atoms, self._graph(atoms))
 

@@ -1,7 +1,8 @@
 """`compcalc data`: building, describing, verifying and exporting reference data."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from compcalc.calculators import get_calculator
 from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.commands.progress import progress_bar
 from compcalc.errors import CompcalcError, DataError, InputError, RunDirectoryError
-from compcalc.execution import Lost, Result, ResultStore, Unit, run_units
+from compcalc.execution import Lost, Result, ResultStore, Unit, content_hash, run_units
 from compcalc.execution.environment import usable_cores
+from compcalc.execution.packing import pack_frames, unpack_frames
 from compcalc.records import Frames
 from compcalc.reference.atomic_energies import fit_atomic_energies
-from compcalc.reference.build import BuildSettings, TrajectorySampler, build_units, to_frames, write_dataset
+from compcalc.reference.build import BuildSettings, TrajectorySampler, write_dataset
 from compcalc.reference.dataset import DataSet
 from compcalc.reference.export import export
 from compcalc.reference.labelling import Labeller
-from compcalc.reference.plan import FILES, plan_dataset
+from compcalc.reference.plan import FILES, PlannedTrajectory, plan_dataset
 from compcalc.tasks import all_tasks, get_task
 
 LABEL_TOLERANCE_EV_PER_ANGSTROM = 1e-5
@@ -66,24 +68,47 @@ def build(
     _refuse_other_content(out)
     units = build_units(plan, settings)
     store = ResultStore(out / "parts")
-    factory = TrajectorySampler(
+    sampler = TrajectorySampler(
         settings, partial(get_calculator, method), partial(get_calculator, dynamics_method), MMFF94Field
     )
     with progress_bar(console) as bar:
         task = bar.add_task("sampling and labelling", total=len(units))
         run_units(
             units,
-            factory,
+            SamplingWorker(sampler),
             store,
             workers=workers or usable_cores(),
             on_lost=_stop,
             on_done=lambda unit, result: bar.advance(task),
         )
-    groups = [to_frames(p, store.read(u), settings) for p, u in zip(plan, units, strict=True)]
+    groups = [unpack_frames(p.molecule, store.read(u)) for p, u in zip(plan, units, strict=True)]
     paths = write_dataset(out, groups, settings, fit_atomic_energies(labeller, seed=seed))
     shutil.rmtree(out / "parts")
     size = sum(path.stat().st_size for path in paths) / 1e6
     console.print(f"{sum(map(len, groups))} frames of {len(groups)} trajectories in {out} ({size:.1f} MB)")
+
+
+@dataclass(frozen=True)
+class SamplingWorker:
+    """Worker factory: trajectories as unit results."""
+
+    sampler: TrajectorySampler
+
+    def __call__(self) -> Callable[[PlannedTrajectory], Result]:
+        sample = self.sampler()
+        return lambda planned: pack_frames(sample(planned))
+
+
+def build_units(plan: list[PlannedTrajectory], settings: BuildSettings) -> list[Unit]:
+    """One work unit a planned trajectory."""
+    return [
+        Unit(
+            id=f"{planned.trajectory}/{planned.molecule.file_stem}",
+            payload=planned,
+            hash=content_hash(asdict(settings), asdict(planned)),
+        )
+        for planned in plan
+    ]
 
 
 def _refuse_other_content(out: Path) -> None:

@@ -10,14 +10,19 @@ from compcalc.records import Molecule
 from compcalc.tasks import Task
 
 
-def task_table(tasks: list[Task]) -> Table:
-    """One row a task variant, molecules as family and carbon counts."""
-    table = Table(title="Tasks", show_lines=True)
-    for header in ("task", "question", "train (also the ID test)", "OOD test"):
-        table.add_column(header, overflow="fold")
-    for task in tasks:
-        table.add_row(task.name, task.question, molecules_in_words(task.train), molecules_in_words(task.ood))
-    return table
+def task_lines(tasks: list[Task]) -> list[str]:
+    """A task's question, then for each variant what trains (and is the ID test) and what is the OOD test."""
+    lines = []
+    for name, variants in groupby(tasks, key=lambda task: task.task):
+        variants = list(variants)
+        lines += ["", f"{name}: {variants[0].question}"]
+        for task in variants:
+            lines += [
+                f"  {task.variant}",
+                f"    train, ID test  {molecules_in_words(task.train)}",
+                f"    OOD test        {molecules_in_words(task.ood)}",
+            ]
+    return lines[1:]
 
 
 def molecules_in_words(molecules: tuple[Molecule, ...]) -> str:

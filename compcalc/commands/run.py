@@ -20,21 +20,20 @@ def run_with_progress(settings: RunSettings, out: Path, command: str, console: C
         CompcalcError: the input cannot be used.
     """
     console = console or Console()
-    with console.status("loading the potential, the data and one frame of each molecule") as status:
-        with progress_bar(console) as bar:
-            bars = {}
+    with progress_bar(console) as bar:
+        bars = {"loading": bar.add_task("loading potential and data", total=1)}
 
-            def begin(stage: str, n: int) -> None:
-                status.stop()
-                if n:
-                    bars[stage] = bar.add_task(STAGES[stage], total=n)
-                    if not console.is_terminal:
-                        console.print(f"{STAGES[stage]}: {n} work units")
+        def begin(stage: str, n: int) -> None:
+            bar.update(bars["loading"], completed=1)
+            if n:
+                bars[stage] = bar.add_task(STAGES[stage], total=n)
+                if not console.is_terminal:
+                    console.print(f"{STAGES[stage]}: {n} work units")
 
-            def advance(stage: str, unit: Unit) -> None:
-                bar.advance(bars[stage])
+        def advance(stage: str, unit: Unit) -> None:
+            bar.advance(bars[stage])
 
-            done = run(settings, out, command=command, progress=Progress(begin, advance))
+        done = run(settings, out, command=command, progress=Progress(begin, advance))
     print_summary(console, done["manifest"], done["metrics"], out / "report.html")
     return 3 if _has_other_failures(done["metrics"]) else 0
 

@@ -5,6 +5,7 @@ import numpy as np
 from compcalc.execution.store import Result
 from compcalc.records import Frames, Molecule, Outcome, OutcomeKind, Prediction, Trajectory
 
+_FRAMES_ARRAYS = ("numbers", "positions", "energy", "forces", "bonds", "start")
 _TRAJECTORY_ARRAYS = (
     "numbers",
     "log_time_fs",
@@ -16,6 +17,17 @@ _TRAJECTORY_ARRAYS = (
     "velocities",
 )
 _TRAJECTORY_FACTS = ("protocol", "replica", "degrees_of_freedom", "n_steps", "seconds")
+
+
+def pack_frames(frames: Frames) -> Result:
+    """Result of sampling one trajectory; the attributes must be JSON-able."""
+    return Result({name: getattr(frames, name) for name in _FRAMES_ARRAYS}, dict(frames.attributes))
+
+
+def unpack_frames(molecule: Molecule, result: Result) -> Frames:
+    """The frames in such a result."""
+    arrays = {name: result.arrays[name] for name in _FRAMES_ARRAYS}
+    return Frames(molecule=molecule, attributes=result.meta, **arrays)
 
 
 def pack_prediction(prediction: Prediction) -> Result:

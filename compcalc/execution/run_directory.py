@@ -65,7 +65,7 @@ def _same_run(manifest: Path, identity: str) -> dict:
     if earlier.get("identity") != identity:
         was = " ".join(str(earlier.get(key)) for key in ("spec", "task") if earlier.get(key))
         raise RunDirectoryError(
-            f"run directory {manifest.parent} belongs to another run ({was}, seed {earlier.get('seed')}): its settings, "
-            "model file, data or versions differ. Choose another with --out, or delete it."
+            f"run directory {manifest.parent} belongs to another run ({was}, seed {earlier.get('seed')}): "
+            "its settings, model file, data or versions differ. Choose another with --out, or delete it."
         )
     return earlier

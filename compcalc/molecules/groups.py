@@ -69,8 +69,8 @@ def environments(numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
     """The environment of each atom, such as `carboxylic_acid+1`, to group force errors by.
 
     The number counts bonds from the nearest group, 0 inside it, `4..` for four and more. In molecules without
-    heteroatoms it counts from the chain end (terminal carbon 0), and is `ring` where there is no end. A hydrogen has the
-    environment of its heavy atom; an atom that no bond joins to a group is `unconnected`.
+    heteroatoms it counts from the chain end (terminal carbon 0), and is `ring` where there is no end. A hydrogen has
+    the environment of its heavy atom; an atom that no bond joins to a group is `unconnected`.
 
     Args:
         numbers: atomic numbers, hydrogens included, (N,).

@@ -1,4 +1,4 @@
-"""Per-element reference energies E0, fitted to relaxed small molecules whose compositions have full rank over the elements.
+"""Per-element reference energies E0, fitted to relaxed small molecules of full rank over the elements.
 
 A fit on a task's own training molecules would not do: every saturated acid is CnH2nO2, which leaves the elements
 undetermined.

@@ -1,20 +1,16 @@
-"""Building a data set: one work unit a trajectory, then one HDF5 file for each trajectory letter."""
+"""Building a data set: trajectory by trajectory, then one HDF5 file for each trajectory letter."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
-from compcalc.execution import Result, Unit, content_hash
 from compcalc.records import Frames
 from compcalc.reference.labelling import CalculatorFactory, Labeller
 from compcalc.reference.plan import FILES, PlannedTrajectory
 from compcalc.reference.sampler import TorsionField, sample
 from compcalc.reference.store import write_frames
 
-_ARRAYS = ("numbers", "positions", "energy", "forces", "bonds", "start")
 _PACKAGES = ("compcalc", "ase", "numpy", "rdkit", "tblite")
 
 
@@ -35,17 +31,17 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class TrajectorySampler:
-    """Worker factory: builds the calculators once, then samples one planned trajectory after another."""
+    """Builds the calculators once, then samples one planned trajectory after another."""
 
     settings: BuildSettings
     make_label: CalculatorFactory
     make_dynamics: CalculatorFactory
     torsion_field: TorsionField
 
-    def __call__(self):
+    def __call__(self) -> Callable[[PlannedTrajectory], Frames]:
         labeller = Labeller(self.make_label(), self.make_dynamics())
 
-        def work(planned: PlannedTrajectory) -> Result:
+        def work(planned: PlannedTrajectory) -> Frames:
             frames = sample(
                 planned.molecule,
                 planned.trajectory,
@@ -55,27 +51,9 @@ class TrajectorySampler:
                 planned.settings,
                 self.settings.seed,
             )
-            return Result({name: getattr(frames, name) for name in _ARRAYS}, dict(frames.attributes))
+            return replace(frames, attributes={**frames.attributes, "method": self.settings.method})
 
         return work
-
-
-def build_units(plan: list[PlannedTrajectory], settings: BuildSettings) -> list[Unit]:
-    """One unit a planned trajectory."""
-    return [
-        Unit(
-            id=f"{p.trajectory}/{p.molecule.file_stem}",
-            payload=p,
-            hash=content_hash(asdict(settings), asdict(p)),
-        )
-        for p in plan
-    ]
-
-
-def to_frames(planned: PlannedTrajectory, result: Result, settings: BuildSettings) -> Frames:
-    """The frames that a unit's result holds."""
-    arrays = {name: np.asarray(result.arrays[name]) for name in _ARRAYS}
-    return Frames(molecule=planned.molecule, attributes={**result.meta, "method": settings.method}, **arrays)
 
 
 def write_dataset(

@@ -123,17 +123,17 @@ def _one_start(mol, name, numbers, wanted, labeller, torsion_field, settings, rn
     common = {"timestep_fs": settings.timestep_fs, "temperature_k": settings.temperature_k, "rng": rng}
     if settings.torsion_fs:
         field = torsion_field(mol)
-        positions, velocities, _ = _last(
-            baoab(
-                positions,
-                velocities,
-                masses,
-                lambda r: field(r)[1],
-                steps=round(settings.torsion_fs / settings.timestep_fs),
-                friction_per_fs=settings.torsion_friction_per_fs,
-                **common,
-            )
+        turning = baoab(
+            positions,
+            velocities,
+            masses,
+            lambda r: field(r)[1],
+            steps=round(settings.torsion_fs / settings.timestep_fs),
+            friction_per_fs=settings.torsion_friction_per_fs,
+            **common,
         )
+        for state in turning:
+            positions, velocities = state[:2]
     settle = round(settings.settle_fs / settings.timestep_fs)
     every = round(settings.spacing_fs / settings.timestep_fs)
     run = baoab(
@@ -151,9 +151,3 @@ def _one_start(mol, name, numbers, wanted, labeller, torsion_field, settings, rn
                 temperatures[z].append(value)
         if step >= settle and (step - settle) % every == 0:
             yield positions
-
-
-def _last(iterator):
-    for item in iterator:
-        pass
-    return item

@@ -154,8 +154,8 @@ def _arguments(settings: MACESettings, atomic_energies: Mapping[int, float], see
 
 
 def _environment() -> dict[str, str]:
-    # The training process sets this switch for itself when it imports mace; e3nn needs it before that.
-    return {**os.environ, "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", "PYTHONWARNINGS": "ignore"}
+    # Threads that spin while they wait slow a shared machine down by a factor of ten and more.
+    return {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore", **os.environ}
 
 
 def _follow(process: subprocess.Popen, results: Path, on_epoch: Callable[[int, dict], None]) -> None:
