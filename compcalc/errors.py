@@ -30,9 +30,9 @@ class InputError(CompcalcError, ValueError):
 class UnknownNameError(InputError):
     """A name that is not in a table; the message lists the table and the nearest name."""
 
-    def __init__(self, argument: str, got: str, known: Iterable[str], remedy: str = ""):
+    def __init__(self, argument: str, got: object, known: Iterable[str], remedy: str = ""):
         known = sorted(known)
-        near = get_close_matches(got, known, n=1)
+        near = get_close_matches(str(got), known, n=1)
         hint = f"Did you mean {near[0]!r}? {remedy}".strip() if near else remedy
         super().__init__(argument, got, _listed(known), hint)
 

@@ -13,6 +13,7 @@ import numpy as np
 from compcalc.calculators import Spec, get_calculator, parse_spec
 from compcalc.checks.accuracy import evaluate, predict
 from compcalc.dynamics.ase_engine import run_protocol
+from compcalc.dynamics.export import write_extxyz
 from compcalc.dynamics.protocols import Preset, Protocol, get_preset
 from compcalc.errors import CompcalcError, InputError
 from compcalc.execution import Lost, Result, ResultStore, Unit, content_hash, run_units
@@ -263,6 +264,7 @@ def run(settings: RunSettings, out: Path, *, command: str = "", progress: Progre
             on_done=lambda unit, result, stage=stage: progress.advance(stage, unit),
         )
         timings[stage] = round(timings.get(stage, 0.0) + time.perf_counter() - begun, 2)
+    _export_trajectories(prepared, store)
     metrics = compute_metrics(prepared, store)
     begun = time.perf_counter()
     manifest = {**manifest, "finished": _now(), "timings_s": timings}
@@ -348,6 +350,14 @@ def _manifest(prepared: PreparedRun, command: str, earlier: dict | None) -> dict
             "description": prepared.dataset.description,
         },
     }
+
+
+def _export_trajectories(prepared: PreparedRun, store: ResultStore) -> None:
+    """Write each trajectory beside its raw result as extended XYZ, for ASE and everything that reads it."""
+    for unit in prepared.md_units():
+        path = store.path(unit).with_suffix(".extxyz")
+        if not path.exists():
+            write_extxyz(path, unpack_trajectory(unit.payload.molecule, store.read(unit)))
 
 
 def _write_outputs(out: Path, manifest: dict, metrics: dict) -> None:

@@ -106,8 +106,8 @@ class Prediction:
     seconds: float = float("nan")
 
     def __post_init__(self):
-        t = len(self.energy)
-        _check_shapes(self, energy=(t,), forces=(t, self.forces.shape[1], 3))
+        t, n = len(self.energy), np.shape(self.forces)[1] if np.ndim(self.forces) == 3 else -1
+        _check_shapes(self, energy=(t,), forces=(t, n, 3))
 
     @property
     def good(self) -> np.ndarray:

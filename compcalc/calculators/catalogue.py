@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from ase.calculators.calculator import BaseCalculator
 
 from compcalc.calculators.spec import Spec, parse_spec
-from compcalc.errors import InputError, MissingDependencyError
+from compcalc.errors import CompcalcError, DataError, InputError, MissingDependencyError
 from compcalc.registry import Registry
 
 ENTRY_POINT_GROUP = "compcalc.calculators"
@@ -37,7 +37,14 @@ class Scheme:
 
     def missing(self) -> list[str]:
         """Packages that are needed and not installed."""
-        return [name for name in self.requires if find_spec(name) is None]
+        return [name for name in self.requires if not _installed(name)]
+
+
+def _installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ImportError:  # of a dotted name, the package above it
+        return False
 
 
 SCHEMES = Registry(
@@ -75,10 +82,10 @@ def get_calculator(spec: str | Spec) -> BaseCalculator:
         UnknownNameError: the scheme is unknown.
         MissingDependencyError: a package is missing.
         InputError: an option that the scheme does not have, or what was built is no ASE calculator.
-        DataError: a model file is missing or damaged.
+        DataError: a model file is missing or damaged, or another package's scheme cannot be loaded.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
-    scheme = get_scheme(spec.scheme)
+    scheme = _loaded(spec.scheme)
     missing = scheme.missing()
     if missing:
         raise MissingDependencyError(f"{spec.scheme}:", missing[0], scheme.install)
@@ -89,11 +96,24 @@ def get_calculator(spec: str | Spec) -> BaseCalculator:
     return calculator
 
 
+def _loaded(name: str) -> Scheme:
+    try:
+        return get_scheme(name)
+    except CompcalcError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"scheme {name!r}, added by the package {SCHEMES.origin(name)!r}, cannot be loaded "
+            f"({type(error).__name__}: {error}). Update or remove that package."
+        ) from error
+
+
 def _check_options(scheme: Scheme, spec: Spec) -> None:
-    parameters = inspect.signature(scheme.build).parameters.values()
+    parameters = list(inspect.signature(scheme.build).parameters.values())
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
-    allowed = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    # The first parameter is the argument of the spec.
+    allowed = [p.name for p in parameters[1:] if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     unknown = sorted(set(spec.options) - set(allowed))
     if unknown:
         raise InputError(

@@ -37,10 +37,10 @@ class CheckedCalculator(PotentialCalculator):
         Raises:
             CalculationFailed: a value of the wrong shape or type, or no forces at all.
         """
-        copy = atoms.copy()
         try:
-            energy = self.inner.get_potential_energy(copy)
-            forces = self.inner.get_forces(copy)
+            # A copy for each: an evaluation may change the atoms that it is given.
+            energy = self.inner.get_potential_energy(atoms.copy())
+            forces = self.inner.get_forces(atoms.copy())
         except (PropertyNotImplementedError, NotImplementedError) as error:
             raise CalculationFailed(f"{self.label_name} does not give energy and forces ({error})") from error
         return self._scalar(energy), self._vectors(forces, len(atoms))
@@ -61,8 +61,10 @@ class CheckedCalculator(PotentialCalculator):
 
     def _numbers(self, what: str, value) -> np.ndarray:
         try:
-            return np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise CalculationFailed(
-                f"{self.label_name}: {what} is a {type(value).__name__}; allowed: numbers"
-            ) from error
+            values = np.asarray(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise CalculationFailed(f"{self.label_name}: {what} cannot be read as numbers ({error})") from error
+        if values.dtype.kind not in "fiu":
+            kind = type(value).__name__
+            raise CalculationFailed(f"{self.label_name}: {what} is a {kind} of type {values.dtype}; allowed: numbers")
+        return values.astype(np.float64)

@@ -32,16 +32,20 @@ class MACE(PotentialCalculator):
         model: path to the file, or `default` for the small model that compcalc ships.
         dtype: `float32` or `float64`; default: the type the model was saved in.
         device: torch device.
+        head: name of the output head of a model that has several; default: its only one, or the one called `default`.
 
     Attributes:
         sha256: of the model file.
 
     Raises:
         DataError: the file is missing, damaged or holds no MACE model.
-        UnknownNameError: another dtype.
+        UnknownNameError: another dtype, or a head that the model lacks.
+        InputError: no device of that name, or the model has several heads and none is named.
     """
 
-    def __init__(self, model: str = "default", *, dtype: str | None = None, device: str = "cpu"):
+    def __init__(
+        self, model: str = "default", *, dtype: str | None = None, device: str = "cpu", head: str | None = None
+    ):
         super().__init__()
         if dtype is not None and dtype not in _DTYPES:
             raise UnknownNameError("dtype", dtype, _DTYPES)
@@ -50,6 +54,7 @@ class MACE(PotentialCalculator):
         self._torch, self._neighbours = _import_mace()
         self._device = _checked_device(self._torch, device)
         self._model = _load(self._torch, self.path, self._device, dtype)
+        self._head = _head_index(self._model, head, self.path)
         self._dtype = next(self._model.parameters()).dtype
         self._cutoff = float(self._model.r_max)
         self._numbers = [int(z) for z in self._model.atomic_numbers]
@@ -136,7 +141,7 @@ class MACE(PotentialCalculator):
                 "node_attrs": torch.nn.functional.one_hot(index, len(self._numbers)).to(self._dtype),
                 "batch": torch.zeros(n, dtype=torch.long, device=self._device),
                 "ptr": torch.tensor([0, n], dtype=torch.long, device=self._device),
-                "head": torch.zeros(1, dtype=torch.long, device=self._device),
+                "head": torch.tensor([self._head], dtype=torch.long, device=self._device),
             }
         return self._constant
 
@@ -178,7 +183,7 @@ def _import_mace():
 def _checked_device(torch, device: str):
     try:
         chosen = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise InputError("device", device, "cpu, cuda, cuda:0, mps and the like") from None
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InputError("device", device, "cpu", "This torch sees no CUDA device.")
@@ -200,6 +205,18 @@ def _load(torch, path: Path, device, dtype: str | None):
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model
+
+
+def _head_index(model, head: str | None, path: Path) -> int:
+    heads = list(getattr(model, "heads", None) or ["Default"])
+    if head is not None:
+        if head not in heads:
+            raise UnknownNameError(f"head of {path}", head, heads)
+        return heads.index(head)
+    default = [k for k, name in enumerate(heads) if len(heads) == 1 or name.lower() == "default"]
+    if not default:
+        raise InputError("head", None, ", ".join(heads), f"{path} has several heads: choose one with ?head=name.")
+    return default[0]
 
 
 @contextmanager

@@ -10,8 +10,12 @@ from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.errors import InputError, UnknownNameError
 
 VARIANTS = ("MMFF94", "MMFF94s")
-_FOREIGN = 2.0
-"""A bond stretched by this factor says that the geometry belongs to another molecule."""
+_FOREIGN = 1.5
+"""A bond longer than this multiple of the sum of covalent radii belongs to another molecule.
+
+Neighbours of a common atom stand at 1.6 or more, so that an isomer with the same list of elements is told apart; MMFF94
+keeps a bond below 1.3 at any temperature of interest.
+"""
 
 
 class MMFF94Calculator(PotentialCalculator):
@@ -74,11 +78,16 @@ def _perceived(atoms: Atoms):
     lines = [
         f"{symbol} {x:.8f} {y:.8f} {z:.8f}" for symbol, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)
     ]
-    mol = Chem.MolFromXYZBlock(f"{len(atoms)}\n\n" + "\n".join(lines) + "\n")
+    formula = atoms.get_chemical_formula()
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromXYZBlock(f"{len(atoms)}\n\n" + "\n".join(lines) + "\n")
+    if mol is None:
+        raise CalculationFailed(f"MMFF94: RDKit cannot read the elements of {formula}")
     try:
         with rdBase.BlockLogs():
             rdDetermineBonds.DetermineBonds(mol, charge=0)
     except (ValueError, RuntimeError) as error:
-        formula = atoms.get_chemical_formula()
         raise CalculationFailed(f"MMFF94: no bond orders fit this geometry of {formula} ({error})") from error
+    if not mol.GetNumBonds():
+        raise CalculationFailed(f"MMFF94: no bonds in this geometry of {formula}; it needs a molecule")
     return mol

@@ -5,10 +5,10 @@ from ase.calculators.calculator import BaseCalculator
 from compcalc.calculators.catalogue import Scheme
 
 
-def _mace(argument: str, *, dtype: str | None = None, device: str = "cpu") -> BaseCalculator:
+def _mace(argument: str, *, dtype: str | None = None, device: str = "cpu", head: str | None = None) -> BaseCalculator:
     from compcalc.calculators.mace import MACE
 
-    return MACE(argument or "default", dtype=dtype, device=device)
+    return MACE(argument or "default", dtype=dtype, device=device, head=head)
 
 
 def _tblite(

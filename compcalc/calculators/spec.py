@@ -1,6 +1,7 @@
 """The grammar in which a user names a potential: `scheme:argument?key=value&key=value`."""
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class Spec:
         """Existing files that the argument and the options name."""
         head, _, tail = self.argument.rpartition(":")
         candidates = [self.argument, head or tail, *(v for v in self.options.values() if isinstance(v, str))]
-        return [path for text in dict.fromkeys(candidates) if text and (path := Path(text)).is_file()]
+        return [Path(text) for text in dict.fromkeys(candidates) if text and _is_file(text)]
 
     def file_hashes(self) -> dict[str, str]:
         """File name -> SHA-256 of each of `files`."""
@@ -47,10 +48,17 @@ def parse_spec(text: str) -> Spec:
     options = _parse_options(query, text)
     if not head:
         raise InputError("potential", text, "scheme:argument?key=value&key=value", "`compcalc calculators` lists them.")
-    if Path(head).is_file() or (head.endswith(".model") and ":" not in head):
+    if _is_file(head) or (head.endswith(".model") and ":" not in head):
         return Spec(text, "mace", head, options)
     scheme, _, argument = head.partition(":")
     return Spec(text, scheme, argument, options)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # longer than a file name may be
+        return False
 
 
 def _parse_options(query: str, text: str) -> dict[str, Any]:
@@ -68,7 +76,9 @@ def _typed(value: str) -> Any:
         return _WORDS[value.lower()]
     for kind in (int, float):
         try:
-            return kind(value)
+            number = kind(value)
         except ValueError:
-            pass
+            continue
+        # `nan` and `inf` are words that a user means as words.
+        return number if math.isfinite(number) else value
     return value

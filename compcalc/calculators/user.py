@@ -50,6 +50,7 @@ def from_file(argument: str, options: dict[str, Any]) -> BaseCalculator:
     try:
         specification.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[name]
         raise DataError(f"{path} fails to load ({type(error).__name__}: {error}).") from error
     return _build(module, factory, options, f"file:{argument}")
 

@@ -3,6 +3,7 @@
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
+from ase.data import chemical_symbols
 
 from compcalc.calculators.base import PotentialCalculator, refuse_info_charge
 from compcalc.errors import InputError, UnknownNameError
@@ -27,8 +28,10 @@ class XTBCalculator(PotentialCalculator):
 
     Raises:
         UnknownNameError: another method.
-        InputError: an accuracy outside its range.
+        InputError: an option outside its range.
     """
+
+    known_elements = tuple(chemical_symbols[1:87])
 
     def __init__(
         self,
@@ -41,8 +44,10 @@ class XTBCalculator(PotentialCalculator):
     ):
         if method not in METHODS:
             raise UnknownNameError("method", method, METHODS)
-        if not 1e-4 <= accuracy <= 1000:
-            raise InputError("accuracy", accuracy, "1e-4 (tight) to 1000 (loose)")
+        _check_option("accuracy", accuracy, (int, float), 1e-4, 1000, "1e-4 (tight) to 1000 (loose)")
+        _check_option("charge", charge, (int, float), -1000, 1000, "a number, in units of e")
+        _check_option("spin", spin, int, 0, 1000, "a whole number of unpaired electrons, 0 or more")
+        _check_option("max_iterations", max_iterations, int, 1, 2**31 - 1, "a whole number, 1 or more")
         super().__init__()
         self.method, self.accuracy, self.charge, self.spin = method, accuracy, charge, spin
         self.max_iterations = max_iterations
@@ -88,3 +93,8 @@ class XTBCalculator(PotentialCalculator):
         self._engine.set("verbosity", 0)
         self._engine.set("accuracy", self.accuracy)
         self._engine.set("max-iter", self.max_iterations)
+
+
+def _check_option(name: str, value, kind: type | tuple[type, ...], low: float, high: float, allowed: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        raise InputError(name, value, allowed)

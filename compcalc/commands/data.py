@@ -83,7 +83,9 @@ def build(
         )
     groups = [unpack_frames(p.molecule, store.read(u)) for p, u in zip(plan, units, strict=True)]
     paths = write_dataset(out, groups, settings, fit_atomic_energies(labeller, seed=seed))
-    shutil.rmtree(out / "parts")
+    # The set is whole once `parts` is gone, which a rename does at one stroke and a removal does not.
+    (out / "parts").rename(out / ".parts.partial")
+    shutil.rmtree(out / ".parts.partial")
     size = sum(path.stat().st_size for path in paths) / 1e6
     console.print(f"{sum(map(len, groups))} frames of {len(groups)} trajectories in {out} ({size:.1f} MB)")
 
@@ -113,7 +115,7 @@ def build_units(plan: list[PlannedTrajectory], settings: BuildSettings) -> list[
 
 def _refuse_other_content(out: Path) -> None:
     present = [name for name in FILES.values() if (out / name).exists()]
-    if present:
+    if present and not (out / "parts").is_dir():
         raise RunDirectoryError(f"{out} already holds a data set ({', '.join(present)}). Choose another directory.")
     try:
         (out / "parts").mkdir(parents=True, exist_ok=True)

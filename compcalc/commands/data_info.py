@@ -125,7 +125,7 @@ def _control(groups: dict[str, list[Frames]]) -> dict:
         for kind in sorted(mine):
             (a, ea), (b, eb) = combine_means(mine[kind]), combine_means(true[kind])
             spread = float(np.hypot(ea, eb))
-            rows[kind] = {"data": a, "control": b, "standard_errors_apart": abs(a - b) / spread if spread else None}
+            rows[kind] = {"data": a, "control": b, "standard_errors_apart": abs(a - b) / spread if spread > 0 else None}
         result[control.molecule.name] = rows
     return result
 

@@ -16,6 +16,9 @@ from compcalc.dynamics.protocols import Protocol
 from compcalc.metrics.temperature import degrees_of_freedom, temperature
 from compcalc.records import Molecule, Outcome, OutcomeKind, Trajectory
 
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+"""How torch, on GPU and CPU, and the operating system say it."""
+
 
 class _Ended(Exception):
     """Carries the outcome out of the stepping loop."""
@@ -148,7 +151,7 @@ class _Failures:
     def __exit__(self, kind, error, traceback):
         if error is None or not isinstance(error, Exception):
             return False
-        memory = isinstance(error, MemoryError) or "out of memory" in str(error).lower()
+        memory = isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)
         outcome = OutcomeKind.OUT_OF_MEMORY if memory else OutcomeKind.CALCULATOR_ERROR
         cause = f"{type(error).__name__}: {error}"
         raise _Ended(Outcome(outcome, self._time_ps, cause, phase=self._phase)) from error

@@ -49,7 +49,7 @@ def lost_prediction(frames: Frames, reason: str) -> Prediction:
     """A prediction in which every frame failed for `reason`."""
     failures = dict.fromkeys(range(len(frames)), reason)
     return Prediction(
-        frames.molecule, np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan), failures, 0.0
+        frames.molecule, np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan), failures
     )
 
 
@@ -105,5 +105,4 @@ def lost_trajectory(
         velocities=frames,
         outcome=Outcome(kind, 0.0, cause),
         n_steps=0,
-        seconds=0.0,
     )

@@ -38,9 +38,9 @@ def open_run_directory(directory: Path, identity: str) -> dict | None:
         RunDirectoryError: it cannot be written, belongs to another run, or holds other files.
     """
     manifest = directory / MANIFEST
-    if manifest.exists():
-        return _same_run(manifest, identity)
     try:
+        if manifest.exists():
+            return _same_run(manifest, identity)
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
@@ -62,6 +62,8 @@ def _same_run(manifest: Path, identity: str) -> dict:
         earlier = json.loads(manifest.read_text())
     except (OSError, ValueError) as error:
         raise RunDirectoryError(f"{manifest} cannot be read ({error}). Choose another directory with --out.") from error
+    if not isinstance(earlier, dict):
+        raise RunDirectoryError(f"{manifest} is not the manifest of a run. Choose another directory with --out.")
     if earlier.get("identity") != identity:
         was = " ".join(str(earlier.get(key)) for key in ("spec", "task") if earlier.get(key))
         raise RunDirectoryError(

@@ -6,11 +6,14 @@ Workers are spawned, never forked: tblite, torch and CUDA do not survive a fork.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
-from contextlib import contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
+from compcalc.errors import CompcalcError
 from compcalc.execution.environment import usable_cores
 from compcalc.execution.store import Result, ResultStore
 from compcalc.execution.units import Unit
@@ -63,9 +66,11 @@ def run_units(
         else:
             on_done(unit, result)
     results = _run_here(missing, factory) if workers <= 1 else _run_pool(missing, factory, workers, timeout_s, on_lost)
-    for unit, result in results:
-        store.write(unit, result)
-        on_done(unit, result)
+    # Closing ends the workers at once, also where storing or reporting a result fails.
+    with closing(results):
+        for unit, result in results:
+            store.write(unit, result)
+            on_done(unit, result)
 
 
 def _run_here(units: list[Unit], factory: WorkerFactory) -> Iterator[tuple[Unit, Result]]:
@@ -92,11 +97,18 @@ def _run_pool(units, factory, workers, timeout_s, on_lost) -> Iterator[tuple[Uni
                     unit = pending.pop(future)
                     try:
                         result = future.result()
-                    except TimeoutError:
+                    except TimeoutError as error:
+                        if error.__cause__ is not None:  # raised by the work itself
+                            raise
                         result = on_lost(unit, Lost("timeout", f"stopped at the time limit of {timeout_s:g} s"))
                     except ProcessExpired as error:
                         cause = f"the worker process died (exit code {error.exitcode})"
                         result = on_lost(unit, Lost("crashed", cause))
+                    except BrokenProcessPool as error:
+                        raise CompcalcError(
+                            "every worker process died while it was starting. Try again with one worker: what fails "
+                            "is then seen in this process."
+                        ) from error
                     yield unit, result
         except BaseException:
             pool.stop()
@@ -105,7 +117,14 @@ def _run_pool(units, factory, workers, timeout_s, on_lost) -> Iterator[tuple[Uni
 
 def _start_worker(factory: WorkerFactory) -> None:
     global _work
-    _work = factory()
+    try:
+        _work = factory()
+    except Exception as error:  # told by the worker's first unit: the pool would only say that its workers are gone
+        _work = partial(_raise, error)
+
+
+def _raise(error: Exception, payload: Any) -> Result:
+    raise error
 
 
 def _run_one(payload: Any) -> Result:

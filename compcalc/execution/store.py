@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 from compcalc.execution.units import Unit
 
 _META = "__meta__"
+# What reading a file with missing or changed bytes raises; NotImplementedError is a changed zip flag.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,6 @@ class ResultStore:
             with np.load(self.path(unit)) as file:
                 arrays = {name: file[name] for name in file.files if name != _META}
                 header = json.loads(file[_META].tobytes())
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return Result(arrays, header["meta"]) if header["hash"] == unit.hash else None
+        except _DAMAGE:
             return None
-        if header["hash"] != unit.hash:
-            return None
-        return Result(arrays, header["meta"])

@@ -112,7 +112,7 @@ def _element_temperatures(trajectory: Trajectory) -> dict[str, float | None]:
 
 
 def _distance_distribution_mae(trajectory: Trajectory, reference: Frames) -> float | None:
-    if len(trajectory.numbers) < 2:
+    if len(trajectory.numbers) < 2 or not (len(trajectory.positions) and len(reference)):
         return None
     span = max(float(np.ptp(p, axis=1).max()) for p in (trajectory.positions, reference.positions))
     r_max = np.ceil(np.sqrt(3) * span / H_R_BIN_ANGSTROM) * H_R_BIN_ANGSTROM

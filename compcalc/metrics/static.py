@@ -94,7 +94,6 @@ def summarise(rows: Sequence[dict], pairs: Sequence[tuple[Frames, Prediction]], 
     for split in ("id", "ood"):
         chosen = [k for k, row in enumerate(rows) if row["split"] == split and row["n_failed"] < row["n_frames"]]
         result[split] = _split_summary([rows[k] for k in chosen], [per_frame[k] for k in chosen], seed)
-        result[split]["n_molecules"] = len(chosen)
     forces = {
         split: [
             frame["force_mae_mev_per_angstrom"]

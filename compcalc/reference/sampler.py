@@ -145,6 +145,8 @@ def _one_start(mol, name, numbers, wanted, labeller, torsion_field, settings, rn
         friction_per_fs=settings.friction_per_fs,
         **common,
     )
+    if wanted and not settle:
+        yield positions
     for step, (positions, _, middle) in enumerate(run, start=1):
         if 2 * step > settle:
             for z, value in element_temperatures(numbers, masses, middle).items():

@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from compcalc.errors import DataError, UnknownNameError
+from compcalc.errors import DataError, InputError, UnknownNameError
 from compcalc.records import Frames, Molecule
 
 _DATASETS = {
@@ -23,6 +24,8 @@ _DATASETS = {
     "positions": np.float32,
     "start": np.int32,
 }
+# What h5py and JSON raise on missing or changed bytes.
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 UNITS = {"positions": "angstrom", "energy": "eV", "forces": "eV/angstrom"}
 
 
@@ -31,12 +34,26 @@ def write_frames(path: Path, groups: Iterable[Frames], attributes: dict) -> None
     import h5py
 
     temporary = path.with_name(f".{path.name}.partial")
-    with h5py.File(temporary, "w", libver="v110") as file:
-        file.attrs["description"] = json.dumps(attributes, sort_keys=True)
-        file.attrs["units"] = json.dumps(UNITS)
-        for frames in groups:
-            _write_group(file.create_group(frames.molecule.name), frames)
-    os.replace(temporary, path)
+    try:
+        with h5py.File(temporary, "w", libver="v110") as file:
+            file.attrs["description"] = json.dumps(attributes, sort_keys=True)
+            file.attrs["units"] = json.dumps(UNITS)
+            for frames in groups:
+                _write_group(file.create_group(_group_name(frames.molecule)), frames)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _group_name(molecule: Molecule) -> str:
+    """The name, which HDF5 takes for a path of groups."""
+    parts = molecule.name.split("/")
+    if "\0" in molecule.name or not all(parts) or {".", ".."} & {*parts} or {*_DATASETS} & {*parts[1:]}:
+        raise InputError(
+            "molecule", molecule.name, "a name whose parts between slashes are not empty, dots or names of data"
+        )
+    return molecule.name
 
 
 def _write_group(group, frames: Frames) -> None:
@@ -93,14 +110,10 @@ class FrameFile:
         """
         if name not in self.names:
             raise UnknownNameError("molecule", name, self.names, f"These are the molecules of {self.path.name}.")
-        with self._open() as file:
+        with self._open(name) as file:
             group = file[name]
-            try:
-                arrays = {key: group[key][()] for key in _DATASETS}
-                actual = group_checksum(group)
-            except (OSError, KeyError) as error:
-                raise DataError(f"{self.path}: {name} cannot be read ({error}). Build or download it again.") from error
-            if actual != group.attrs["sha256"]:
+            arrays = {key: group[key][()] for key in _DATASETS}
+            if group_checksum(group) != group.attrs["sha256"]:
                 raise DataError(f"{self.path}: {name} does not fit its checksum. Build or download it again.")
             attributes = {key: _decoded(value) for key, value in group.attrs.items() if key != "smiles"}
             smiles = str(group.attrs["smiles"])
@@ -117,18 +130,21 @@ class FrameFile:
 
     def checksum(self, name: str) -> str:
         """The stored SHA-256 of molecule `name`."""
-        with self._open() as file:
+        with self._open(name) as file:
             return str(file[name].attrs["sha256"])
 
-    def _open(self):
+    @contextmanager
+    def _open(self, name: str = ""):
         import h5py
 
         if not self.path.is_file():
             raise DataError(f"data file {self.path} does not exist. Name an existing data set, or build one.")
         try:
-            return h5py.File(self.path, "r")
-        except OSError as error:
-            raise DataError(f"{self.path} is not a readable HDF5 file ({error}). Build or download it again.") from None
+            with h5py.File(self.path, "r") as file:
+                yield file
+        except _DAMAGE as error:
+            where = f"{self.path}: {name} cannot be read" if name else f"{self.path} is not a readable HDF5 file"
+            raise DataError(f"{where} ({error}). Build or download it again.") from error
 
 
 def _decoded(value):

@@ -48,8 +48,8 @@ def parse_counts(text: str) -> list[int]:
     counts = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        if not (first.isdigit() and (last.isdigit() or not dash)):
-            raise InputError("carbon counts", text, "comma-separated counts and ranges such as 2,3,9-15")
+        if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) < int(first):
+            raise InputError("carbon counts", text, "comma-separated counts and ascending ranges such as 2,3,9-15")
         counts += range(int(first), int(last or first) + 1)
     return counts
 

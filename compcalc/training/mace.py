@@ -61,8 +61,14 @@ class MACESettings:
         for name in ("channels", "max_ell", "correlation", "layers", "radial", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "1 or more")
+        if self.max_L < 0:
+            raise InputError("max_L", self.max_L, "0 or more")
         if not 1.0 < self.r_max <= 20.0:
             raise InputError("r_max", self.r_max, "1 to 20 angstrom")
+        if not self.learning_rate > 0:
+            raise InputError("learning_rate", self.learning_rate, "above 0")
+        if self.dtype not in ("float32", "float64"):
+            raise InputError("dtype", self.dtype, "float32, float64")
 
 
 def train_mace(
@@ -106,6 +112,7 @@ def train_mace(
             _follow(process, directory / "results" / f"model_run-{seed}_train.txt", on_epoch)
         except BaseException:
             process.kill()
+            process.wait()  # nothing may write into the directory once this function has ended
             raise
     model = directory / "model.model"
     if process.returncode or not model.exists():
