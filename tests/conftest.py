@@ -1,5 +1,11 @@
 """Fixtures that several rooms share."""
 
+import os
+
+# Two test processes on two cores: one thread each, set before anything reads it.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 import pytest
 
 from compcalc.reference.dataset import DataSet

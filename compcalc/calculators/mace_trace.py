@@ -63,7 +63,7 @@ class TracedModel:
             flat.graph.eliminate_dead_code()
             flat.recompile()
             traced = torch.jit.trace(flat.eval(), inputs, check_trace=False)
-        self._graph = torch.jit.freeze(traced.eval())
+            self._graph = torch.jit.freeze(traced.eval())
         for _ in range(3):
             # The executor settles on its final plan in the first calls; later results must not depend on their number.
             self(graph)

@@ -10,12 +10,9 @@ from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.errors import InputError, UnknownNameError
 
 VARIANTS = ("MMFF94", "MMFF94s")
-_FOREIGN = 1.5
-"""A bond longer than this multiple of the sum of covalent radii belongs to another molecule.
-
-Neighbours of a common atom stand at 1.6 or more, so that an isomer with the same list of elements is told apart; MMFF94
-keeps a bond below 1.3 at any temperature of interest.
-"""
+# Multiples of the sum of two covalent radii. MMFF94 bonds reach 1.4 at 1500 K; atoms with a common neighbour stand at
+# 1.6 or more.
+_STRETCHED, _TORN, _CLOSE = 1.5, 2.0, 1.25
 
 
 class MMFF94Calculator(PotentialCalculator):
@@ -33,7 +30,7 @@ class MMFF94Calculator(PotentialCalculator):
             raise UnknownNameError("variant", variant, VARIANTS)
         super().__init__()
         self.variant, self.label_name = variant, variant
-        self._field = self._numbers = self._bonds = None
+        self._field = self._numbers = self._bonds = self._others = None
 
     def forget(self) -> None:
         """Drop the bond graph; the next geometry decides it anew."""
@@ -56,18 +53,29 @@ class MMFF94Calculator(PotentialCalculator):
         return self._field(atoms.positions)
 
     def _is_other_molecule(self, atoms: Atoms) -> bool:
+        """Whether a bond is torn, or is stretched while another pair has come as close as a bond (an isomer)."""
         if self._field is None or not np.array_equal(self._numbers, atoms.numbers):
             return True
         i, j = self._bonds.T
-        lengths = np.linalg.norm(atoms.positions[i] - atoms.positions[j], axis=1)
-        radii = covalent_radii[atoms.numbers]
-        return bool(np.any(lengths > _FOREIGN * (radii[i] + radii[j])))
+        longest = _reduced(atoms.numbers, atoms.positions, i, j).max()
+        if longest <= _STRETCHED:
+            return False
+        return bool(longest > _TORN or _reduced(atoms.numbers, atoms.positions, *self._others).min(initial=9) < _CLOSE)
 
     def _set_up(self, atoms: Atoms) -> None:
         mol = _perceived(atoms)
         self._field, self._numbers = MMFF94Field(mol, self.variant), atoms.numbers.copy()
         bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
         self._bonds = np.array(bonds, dtype=int).reshape(-1, 2)
+        bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
+        bonded[tuple(self._bonds.T)] = True
+        self._others = np.nonzero(np.triu(~(bonded | bonded.T), k=1))
+
+
+def _reduced(numbers: np.ndarray, positions: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Distances of the pairs `i`, `j` over the sums of their covalent radii, (P,)."""
+    lengths = np.linalg.norm(positions[i] - positions[j], axis=1)
+    return lengths / (covalent_radii[numbers[i]] + covalent_radii[numbers[j]])
 
 
 def _perceived(atoms: Atoms):

@@ -48,9 +48,7 @@ def unpack_prediction(molecule: Molecule, result: Result) -> Prediction:
 def lost_prediction(frames: Frames, reason: str) -> Prediction:
     """A prediction in which every frame failed for `reason`."""
     failures = dict.fromkeys(range(len(frames)), reason)
-    return Prediction(
-        frames.molecule, np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan), failures
-    )
+    return Prediction(frames.molecule, np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan), failures)
 
 
 def pack_trajectory(trajectory: Trajectory) -> Result:
@@ -66,7 +64,7 @@ def pack_trajectory(trajectory: Trajectory) -> Result:
                 "kind": str(outcome.kind),
                 "time_ps": outcome.time_ps,
                 "cause": outcome.cause,
-                "atoms": list(outcome.atoms),
+                "atoms": [int(atom) for atom in outcome.atoms],
                 "phase": outcome.phase,
             },
         },

@@ -62,7 +62,7 @@ class ResultStore:
     def read(self, unit: Unit) -> Result | None:
         """The result of `unit`; None where there is none, it is damaged, or it belongs to other settings."""
         try:
-            with np.load(self.path(unit)) as file:
+            with self.path(unit).open("rb") as raw, np.load(raw) as file:
                 arrays = {name: file[name] for name in file.files if name != _META}
                 header = json.loads(file[_META].tobytes())
             return Result(arrays, header["meta"]) if header["hash"] == unit.hash else None

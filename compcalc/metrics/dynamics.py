@@ -85,7 +85,14 @@ def _survival(times: list[float], events: list[bool]) -> dict | None:
         return None
     curve = kaplan_meier(np.array(times), np.array(events, dtype=bool))
     names = {"time_ps": curve.time_ps, "survival": curve.survival, "low": curve.low, "high": curve.high}
-    return {name: [_number(v) for v in values] for name, values in names.items()}
+    result = {name: [_number(v) for v in values] for name, values in names.items()}
+    if result["time_ps"][0] > 0:
+        # The curve begins with every run alive, and there with the limits that hold until the first run ends.
+        result["time_ps"].insert(0, 0.0)
+        for name in ("survival", "high"):
+            result[name].insert(0, 1.0)
+        result["low"].insert(0, result["low"][0] if result["survival"][1] == 1 else 1.0)
+    return result
 
 
 def _drift(trajectory: Trajectory) -> dict:

@@ -23,7 +23,7 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Model file SHA-256", potential.get("sha256")),
         ("Task", manifest.get("task") or "none: the molecules are the user's own"),
         ("Parts run", {"all": "static checks and MD"}.get(manifest.get("only"), manifest.get("only"))),
-        ("Preset", _flat(manifest.get("preset"))),
+        ("Preset", _preset(manifest.get("preset"))),
         ("Reference data", data.get("path")),
         ("Reference method", data.get("method")),
         *((f"Data: {key}", value) for key, value in _pairs(data.get("description"))),
@@ -36,6 +36,20 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Versions", _versions(manifest.get("versions"))),
     ]
     return [(label, MISSING if value in (None, "") else str(value)) for label, value in lines]
+
+
+def _preset(preset: object) -> str | None:
+    """A preset in words; one of another form than a name with protocols is written out as it is."""
+    protocols = preset.get("protocols") if isinstance(preset, Mapping) else None
+    if not isinstance(protocols, list | tuple) or not all(isinstance(p, Mapping) for p in protocols):
+        return _flat(preset)
+    runs = "; ".join(
+        f"{str(p.get('name')).upper()} {_flat(p.get('production_ps'))} ps after {_flat(p.get('equilibration_ps'))} ps "
+        f"of equilibration, {_flat(p.get('timestep_fs'))} fs steps, {_flat(p.get('temperature_k'))} K, "
+        f"friction {_flat(p.get('friction_per_fs'))} /fs"
+        for p in protocols
+    )
+    return f"{_flat(preset.get('name'))} (replicas: {_flat(preset.get('replicas'))}): {runs}"
 
 
 def _pairs(value: object) -> Iterator[tuple[str, str]]:

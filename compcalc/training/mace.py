@@ -36,14 +36,14 @@ class MACESettings:
         epochs: passes over the training frames.
         batch_size: frames a step.
         learning_rate: at the start; it falls exponentially to 1%.
-        energy_weight: of the loss.
+        energy_weight: of the loss; errors per atom are small, so that even this leaves the forces 99% of it.
         forces_weight: of the loss.
         dtype: `float32` or `float64`.
         device: torch device.
     """
 
     channels: int = 16
-    max_L: int = 1
+    max_L: int = 0
     max_ell: int = 2
     correlation: int = 2
     layers: int = 2
@@ -52,7 +52,7 @@ class MACESettings:
     epochs: int = 60
     batch_size: int = 5
     learning_rate: float = 0.01
-    energy_weight: float = 10.0
+    energy_weight: float = 1000.0
     forces_weight: float = 100.0
     dtype: str = "float32"
     device: str = "cpu"

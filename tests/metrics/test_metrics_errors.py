@@ -95,7 +95,7 @@ def test_labels_must_be_one_an_atom():
 
 def test_energy_errors_by_hand():
     reference = np.array([-10.0, -11.0])
-    predicted = [*reference, 0.02, 0.04]
+    predicted = reference + np.array([0.02, 0.04])
     assert errors.energy_mae(predicted, reference) == pytest.approx(30)
     assert errors.energy_mae_per_atom(predicted, reference, 3) == pytest.approx(10)
     assert errors.relative_energy_mae_per_atom(predicted, reference, 5) == pytest.approx(2)
