@@ -43,7 +43,7 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="Run directory; default: a name below runs/.")] = None,
     data: DataOption = None,
     workers: WorkersOption = None,
-    timeout: Annotated[float | None, typer.Option("--timeout", min=0, help="Limit of one work unit, s.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", min=1, help="Limit of one work unit, s.")] = None,
 ) -> None:
     """Test a potential on a task: errors on known and unseen molecules, then MD on the unseen ones.
 

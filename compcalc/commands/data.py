@@ -130,12 +130,20 @@ def _stop(unit: Unit, lost: Lost) -> Result:
 def verify(directory: Path | None, relabel: int, console: Console) -> int:
     """Check each group's checksum, and `relabel` frames a group against the method; returns the exit code, 1 if bad."""
     dataset = DataSet(directory)
-    calculator = get_calculator(dataset.description["method"]) if relabel else None
     bad = 0
     letters = [letter for letter in FILES if dataset.has(letter)]
     if not letters:
         raise DataError(f"{dataset.directory} holds none of {', '.join(FILES.values())}.")
-    names = [(letter, name) for letter in letters for name in dataset.file(letter).names]
+    names = []
+    calculator = None
+    for letter in letters:
+        try:
+            if relabel and calculator is None:
+                calculator = get_calculator(dataset.file(letter).description["method"])
+            names += [(letter, name) for name in dataset.file(letter).names]
+        except DataError as error:
+            bad += 1
+            console.print(f"bad: {error}", style="bold")
     with progress_bar(console) as bar:
         task = bar.add_task("verifying", total=len(names))
         for letter, name in names:
@@ -143,9 +151,9 @@ def verify(directory: Path | None, relabel: int, console: Console) -> int:
                 frames = dataset.file(letter).read(name)
                 if calculator is not None:
                     _compare_labels(frames, calculator, relabel)
-            except DataError as error:
+            except Exception as error:  # one bad group, or one that the method fails on, must not hide the others
                 bad += 1
-                console.print(f"bad: {error}", style="bold")
+                console.print(f"bad: {letter} {name}: {error}", style="bold")
             bar.advance(task)
     verdict = "all good" if not bad else f"{bad} bad"
     console.print(f"{len(names)} groups in {dataset.directory}: {verdict}")

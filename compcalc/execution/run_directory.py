@@ -1,13 +1,13 @@
 """A run directory: its manifest `run.json`, and the rule that one directory belongs to one run."""
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from compcalc.errors import RunDirectoryError
+from compcalc.execution.files import PARTIAL, replacing
 
 MANIFEST = "run.json"
 
@@ -15,17 +15,8 @@ MANIFEST = "run.json"
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write strict JSON whole or not at all."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".partial")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        path.chmod(0o644)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def open_run_directory(directory: Path, identity: str) -> dict | None:
@@ -44,7 +35,7 @@ def open_run_directory(directory: Path, identity: str) -> dict | None:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
-        others = sorted(entry.name for entry in directory.iterdir())
+        others = sorted(entry.name for entry in directory.iterdir() if not entry.name.endswith(PARTIAL))
     except OSError as error:
         raise RunDirectoryError(
             f"run directory {directory} cannot be written ({error.strerror}). Choose another with --out."

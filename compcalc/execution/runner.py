@@ -53,7 +53,8 @@ def run_units(
         units: what to run; results that exist with the same hash are kept.
         factory: picklable; called once a worker process, gives the function from payload to result.
         store: where results are written.
-        workers: number of processes; 1 runs in this process, without protection against crashes or time limits.
+        workers: number of processes; 1 runs in this process unless there is a time limit, and then a crash of the
+            potential ends it.
         timeout_s: wall time after which a unit's worker is killed, s; None for no limit.
         on_lost: makes the result of a unit whose process died or ran out of time.
         on_done: told of each result, old ones included.
@@ -65,7 +66,10 @@ def run_units(
             missing.append(unit)
         else:
             on_done(unit, result)
-    results = _run_here(missing, factory) if workers <= 1 else _run_pool(missing, factory, workers, timeout_s, on_lost)
+    if workers <= 1 and timeout_s is None:
+        results = _run_here(missing, factory)
+    else:
+        results = _run_pool(missing, factory, workers, timeout_s, on_lost)
     # Closing ends the workers at once, also where storing or reporting a result fails.
     with closing(results):
         for unit, result in results:

@@ -1,8 +1,6 @@
 """A directory of unit results, one npz file a unit, each written whole or not at all."""
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from compcalc.execution.files import replacing
 from compcalc.execution.units import Unit
 
 _META = "__meta__"
@@ -48,16 +47,8 @@ class ResultStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         meta = json.dumps({"unit": unit.id, "hash": unit.hash, "meta": dict(result.meta)})
         arrays = {**result.arrays, _META: np.frombuffer(meta.encode(), dtype=np.uint8)}
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".partial")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            np.savez_compressed(file, **arrays)
 
     def read(self, unit: Unit) -> Result | None:
         """The result of `unit`; None where there is none, it is damaged, or it belongs to other settings."""

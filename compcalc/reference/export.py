@@ -46,6 +46,8 @@ def export(groups: Iterable[Frames], path: Path, file_format: str = "extxyz") ->
     """
     if file_format not in FORMATS:
         raise InputError("format", file_format, ", ".join(FORMATS))
+    if not path.absolute().parent.is_dir():
+        raise InputError("output file", str(path), "a file in a directory that exists", "Make the directory first.")
     if path.exists():
         raise InputError("output file", str(path), "a path that does not exist yet", "Choose another, or delete it.")
     images = [atoms for frames in groups for atoms in to_atoms(frames)]

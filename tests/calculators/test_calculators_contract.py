@@ -177,6 +177,15 @@ def test_stress_is_not_available(potential):
         atoms.get_stress()
 
 
+def test_a_call_that_fails_leaves_no_results(potential):
+    atoms, calculator = rattled("H2O"), potential.make()
+    calculator.calculate(atoms)
+    atoms.positions[0] = np.nan
+    with pytest.raises(CalculationFailed):
+        calculator.calculate(atoms)
+    assert calculator.results == {}
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_positions_that_are_not_finite_are_refused(potential, bad):
     atoms = rattled()
