@@ -20,6 +20,9 @@ from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.mace_trace import TracedModel, TraceMismatchWarning, padded_size
 from compcalc.errors import DataError, InputError, UnknownNameError
 
+DEFAULT = "mace-length-base-0"
+"""The shipped model that `mace:default` stands for."""
+
 _DTYPES = ("float32", "float64")
 
 
@@ -146,14 +149,14 @@ class MACE(PotentialCalculator):
         return self._constant
 
 
-def shipped_model() -> Path:
-    """Path of the shipped default model.
+def shipped_model(name: str = DEFAULT) -> Path:
+    """Path of a shipped model; its model card lies beside it as JSON.
 
     Raises:
-        DataError: it does not fit the checksum in its model card.
+        DataError: it does not fit the checksum in its card.
     """
     folder = Path(str(files("compcalc.calculators").joinpath("models")))
-    card = json.loads((folder / "default.json").read_text())
+    card = json.loads((folder / f"{name}.json").read_text())
     path = folder / card["file"]
     if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
         raise DataError(f"the shipped model {path.name} does not fit its checksum. Install compcalc again.")
