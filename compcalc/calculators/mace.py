@@ -78,7 +78,13 @@ class MACE(PotentialCalculator):
         return sum(parameter.numel() for parameter in self._model.parameters())
 
     def energy_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (eV/angstrom) of a molecule or a periodic system."""
+        """Energy (eV) and forces (eV/angstrom) of a neutral molecule or periodic system.
+
+        Raises:
+            InputError: a charge in `atoms.info`, which the model would ignore.
+        """
+        if atoms.info.get("charge") not in (None, 0):
+            raise InputError("atoms.info['charge']", atoms.info["charge"], "0", "The model is neutral.")
         graph = self._graph(atoms)
         if self._trace is not None and np.array_equal(self._trace_for, atoms.numbers):
             if not self._trace.fits(graph):
@@ -87,7 +93,7 @@ class MACE(PotentialCalculator):
                 return self._trace(graph)
         with _default_dtype(self._torch, self._dtype):
             out = self._model(graph, compute_force=True, compute_stress=False, training=False)
-        energy = out["node_energy"].detach().double().sum().item()
+        energy = out["node_energy"].detach().sum().item()  # float64, also for a float32 model
         return energy, out["forces"].detach().cpu().numpy()
 
     def forget(self) -> None:
@@ -104,6 +110,8 @@ class MACE(PotentialCalculator):
         capacity = padded_size(graph["edge_index"].shape[1])
         key = (tuple(atoms.numbers.tolist()), capacity)
         self._trace, self._trace_for = None, atoms.numbers.copy()
+        # A trace holds the model's weights once more: those of other molecules are let go.
+        self._traces = {k: trace for k, trace in self._traces.items() if k[0] == key[0]}
         if key not in self._traces:
             try:
                 with _default_dtype(self._torch, self._dtype):

@@ -80,5 +80,5 @@ def _typed(value: str) -> Any:
         except ValueError:
             continue
         # `nan` and `inf` are words that a user means as words.
-        return number if math.isfinite(number) else value
+        return number if isinstance(number, int) or math.isfinite(number) else value
     return value
