@@ -166,7 +166,7 @@ class PreparedRun:
         if len(failures) == len(groups):
             name, reason = next(iter(failures.items()))
             raise PotentialError(
-                f"{self.spec.text} fails on all {len(groups)} molecules of {self.task.name}; on {name}: {reason}. "
+                f"{self.spec.text} fails on all {len(groups)} molecules of {self.task.name}; on {name}: {reason.rstrip('.')}. "
                 "Try the calculator on one molecule in an ASE script, or choose another task."
             )
         return {

@@ -5,10 +5,12 @@ energy is summed over atoms in float64, so that a float32 model's total energy i
 """
 
 import hashlib
+import io
 import json
+import logging
 import os
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.resources import files
 from pathlib import Path
 
@@ -179,11 +181,17 @@ def _import_mace():
     """
     switch = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(switch)
+    disabled = logging.root.manager.disable
     try:
-        import mace.modules  # noqa: F401  (the classes that a pickled model refers to)
-        import torch
-        from mace.data.neighborhood import get_neighborhood
+        # What e3nn and mace say while they are imported concerns nobody who runs a model on a CPU.
+        logging.disable(logging.WARNING)
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            import mace.modules  # noqa: F401  (the classes that a pickled model refers to)
+            import torch
+            from mace.data.neighborhood import get_neighborhood
     finally:
+        logging.disable(disabled)
         if before is None:
             os.environ.pop(switch, None)
         else:
