@@ -165,8 +165,9 @@ class PreparedRun:
                 failures[frames.molecule.name] = f"{type(error).__name__}: {error}"
         if len(failures) == len(groups):
             name, reason = next(iter(failures.items()))
+            reason = reason.rstrip(".")
             raise PotentialError(
-                f"{self.spec.text} fails on all {len(groups)} molecules of {self.task.name}; on {name}: {reason.rstrip('.')}. "
+                f"{self.spec.text} fails on all {len(groups)} molecules of {self.task.name}; on {name}: {reason}. "
                 "Try the calculator on one molecule in an ASE script, or choose another task."
             )
         return {
