@@ -1,7 +1,7 @@
 """A MACE model unrolled for one molecule: energy and forces as one flat TorchScript graph.
 
 On a small molecule most of a call is Python, autograd bookkeeping and products of weights alone. Tracing the forward
-and backward pass once for a fixed composition, then freezing the graph, leaves the arithmetic: 3 to 4 times faster for
+and backward pass once for a fixed composition, then freezing the graph, leaves the arithmetic: 2 to 3 times faster for
 a 16-channel model on one core. The number of edges is fixed by padding with edges of twice the cut-off radius, whose
 cut-off function is exactly zero.
 """

@@ -15,7 +15,7 @@ from compcalc.records import Frames, OutcomeKind, Trajectory
 H_R_BIN_ANGSTROM = 0.1
 
 
-def run_row(trajectory: Trajectory, asked_ps: float, reference: Frames | None) -> dict:
+def run_row(trajectory: Trajectory, asked_ps: float, reference: Frames | None, split: str = "ood") -> dict:
     """Every dynamic metric of one MD run; None where nothing can be said.
 
     Args:
@@ -23,11 +23,13 @@ def run_row(trajectory: Trajectory, asked_ps: float, reference: Frames | None) -
         asked_ps: length of production that was asked for, ps.
         reference: frames of the reference method, for the distance distribution; only compared with an NVT run that
             reached its end.
+        split: which side of the task the molecule stands on.
     """
     n, outcome = len(trajectory.numbers), trajectory.outcome
     row = {
         "molecule": trajectory.molecule.name,
         "smiles": trajectory.molecule.smiles,
+        "split": split,
         "n_atoms": n,
         "protocol": trajectory.protocol,
         "replica": trajectory.replica,

@@ -150,7 +150,7 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 
 
 def _row(name: str, source: Mapping, static: Mapping, runs: Iterable[Mapping]) -> Row:
-    split = static.get("split") or ""
+    split = source.get("split") or ""
     return Row(name, str(source.get("smiles") or ""), split, source.get("n_atoms"), static, tuple(runs))
 
 
