@@ -245,13 +245,15 @@ def run(settings: RunSettings, out: Path, *, command: str = "", progress: Progre
         CompcalcError: the input cannot be used; nothing has been written then.
     """
     progress = progress or Progress()
+    started = time.perf_counter()
     prepared = PreparedRun(settings)
+    loading = time.perf_counter() - started
     earlier = open_run_directory(out, prepared.identity)
     manifest = _manifest(prepared, command, earlier)
     write_json(out / MANIFEST, manifest)
     store = ResultStore(out)
-    started = time.perf_counter()
     timings = dict(manifest["timings_s"])
+    timings["loading"] = round(timings.get("loading", 0.0) + loading, 2)
     for stage, units in (("static", prepared.static_units()), ("md", prepared.md_units())):
         begun = time.perf_counter()
         progress.begin(stage, len(units))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compcalc.metrics.distributions import backbone_torsions, bond_lengths, gauche_fraction
-from compcalc.metrics.sampling import bond_forces, bond_types, combine_means, equilibrium_bond_forces
+from compcalc.metrics.sampling import bond_forces, bond_types, combine_means, equilibrium_bond_forces, start_means
 from compcalc.records import Frames
 from compcalc.reference.dataset import DataSet
 from compcalc.reference.plan import FILES
@@ -48,14 +48,10 @@ def info(directory: Path | None) -> dict:
     }
 
 
-def _per_start(frames: Frames, values: np.ndarray) -> list[float]:
-    return [float(values[frames.start == s].mean()) for s in np.unique(frames.start)]
-
-
 def _by_type(frames: Frames, values: np.ndarray) -> dict[str, list[float]]:
     """Bond type -> mean of `values` (T, B) over each start."""
     types = np.array(bond_types(frames.numbers, frames.bonds))
-    return {str(t): _per_start(frames, values[:, types == t].mean(axis=1)) for t in np.unique(types)}
+    return {str(t): start_means(values[:, types == t].mean(axis=1), frames.start) for t in np.unique(types)}
 
 
 def _estimate(values: list[float]) -> dict:

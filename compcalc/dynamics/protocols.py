@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from compcalc.errors import UnknownNameError
 
+PROTOCOL_NAMES = ("nve", "nvt")
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -28,6 +30,10 @@ class Protocol:
     friction_per_fs: float = 0.01
     log_every_fs: float = 1.0
     frame_every_fs: float = 10.0
+
+    def __post_init__(self):
+        if self.name not in PROTOCOL_NAMES:
+            raise UnknownNameError("protocol", self.name, PROTOCOL_NAMES)
 
     @property
     def production_steps(self) -> int:

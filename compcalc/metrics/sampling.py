@@ -50,10 +50,9 @@ def bond_types(numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
     return types
 
 
-def mean_over_starts(values: np.ndarray, start: np.ndarray) -> tuple[float, float]:
-    """Mean of `values` (T, ...) and its standard error, the starts taken as independent and the frames of one not."""
-    per_start = np.array([values[start == s].mean() for s in np.unique(start)])
-    return combine_means(per_start)
+def start_means(values: np.ndarray, start: np.ndarray) -> list[float]:
+    """Mean of `values` (T, ...) over the frames of each start: starts are independent, the frames of one are not."""
+    return [float(values[start == s].mean()) for s in np.unique(start)]
 
 
 def combine_means(values: Sequence[float]) -> tuple[float, float]:

@@ -310,3 +310,8 @@ def test_presets(name, ps, replicas):
 def test_unknown_preset():
     with pytest.raises(UnknownNameError, match="Did you mean 'quick'"):
         get_preset("quik")
+
+
+def test_an_unknown_protocol_is_refused_and_not_run_as_another():
+    with pytest.raises(UnknownNameError, match=r"protocol: got 'nev'; allowed: nve, nvt"):
+        Protocol("nev", 1.0)

@@ -9,7 +9,7 @@ from compcalc.metrics.sampling import (
     bond_types,
     combine_means,
     equilibrium_bond_forces,
-    mean_over_starts,
+    start_means,
 )
 from compcalc.molecules.build3d import atomic_numbers, bond_pairs
 from compcalc.molecules.smiles import parse_smiles
@@ -130,7 +130,7 @@ def test_without_a_second_value_there_is_no_error():
 def test_frames_of_one_start_do_not_count_as_independent():
     start = np.repeat(np.arange(10), 50)
     values = np.random.default_rng(1).normal(size=10)[start]
-    mean, error = mean_over_starts(values, start)
+    mean, error = combine_means(start_means(values, start))
     per_start = values[::50]
     assert mean == pytest.approx(per_start.mean())
     assert error == pytest.approx(per_start.std(ddof=1) / np.sqrt(10))
@@ -139,4 +139,4 @@ def test_frames_of_one_start_do_not_count_as_independent():
 
 def test_values_of_several_bonds_are_averaged_within_a_start():
     values = np.array([[0.0, 2.0], [2.0, 4.0], [10.0, 10.0]])
-    assert mean_over_starts(values, np.array([0, 0, 1]))[0] == pytest.approx((2 + 10) / 2)
+    assert combine_means(start_means(values, np.array([0, 0, 1])))[0] == pytest.approx((2 + 10) / 2)
