@@ -29,6 +29,10 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="Directory of a 
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
 VariantOption = Annotated[str, typer.Option("--variant", help="Variant of the task.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")]
+PythonOption = Annotated[
+    Path | None,
+    typer.Option("--python", help="Interpreter that the potential runs in, with its packages, ase and numpy."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -44,6 +48,7 @@ def run(
     data: DataOption = None,
     workers: WorkersOption = None,
     timeout: Annotated[float | None, typer.Option("--timeout", min=1, help="Limit of one work unit, s.")] = None,
+    python: PythonOption = None,
 ) -> None:
     """Test a potential on a task: errors on known and unseen molecules, then MD on the unseen ones.
 
@@ -53,9 +58,37 @@ def run(
     from compcalc.commands.run import run_with_progress
     from compcalc.pipeline import RunSettings
 
-    settings = RunSettings(potential, task, variant, preset, only, seed, data, workers, timeout)
+    settings = RunSettings(
+        _in_interpreter(potential, python), task, variant, preset, only, seed, data, workers, timeout
+    )
     out = out or _default_directory(settings)
     raise typer.Exit(run_with_progress(settings, out, command=shlex.join(["compcalc", *sys.argv[1:]])))
+
+
+@app.command()
+def check(
+    potential: Annotated[str, typer.Argument(help="scheme:argument?key=value, or a MACE file.")],
+    molecule: Annotated[
+        str | None,
+        typer.Option("--molecule", help="SMILES, family name or file to test on; default: one that suits."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Check or topic, may be repeated; default: all.")
+    ] = None,
+    budget: Annotated[
+        float, typer.Option("--budget", min=0, help="Leave out what would end after so many seconds; 0: no limit.")
+    ] = 60.0,
+    python: PythonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Examine a potential before trusting it: contract, units, signs, symmetry, smoothness, noise, stress, speed.
+
+    Exit code 0: no check failed, though some may warn; 1: at least one failed; 2: the input cannot be used.
+    """
+    from compcalc.commands.check import check
+
+    spec = _in_interpreter(potential, python)
+    raise typer.Exit(check(spec, molecule, only=only or None, budget_s=budget or None, as_json=as_json))
 
 
 @app.command()
@@ -211,6 +244,15 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version.")] = False,
 ) -> None:
     pass
+
+
+def _in_interpreter(potential: str, python: Path | None) -> str:
+    """The spec with the option `python`, as if it had been written there."""
+    if python is None:
+        return potential
+    from compcalc.calculators import parse_spec
+
+    return parse_spec(potential).with_options({"python": python}).text
 
 
 def _default_directory(settings) -> Path:
