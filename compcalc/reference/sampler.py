@@ -35,7 +35,8 @@ class SamplerSettings:
         torsion_friction_per_fs: 1/fs.
         settle_fs: length of the reference's own dynamics before the first frame, fs.
         spacing_fs: fs between frames of one start.
-        friction_per_fs: 1/fs in the reference's own dynamics.
+        friction_per_fs: 1/fs in the reference's own dynamics. What is left of the force field's bond lengths decays
+            as exp(-friction * time / 2), in phase over all starts: the settling time must be many times 1/friction.
     """
 
     starts: int = 20
@@ -45,13 +46,13 @@ class SamplerSettings:
     torsion_friction_per_fs: float = 0.01
     settle_fs: float = 100.0
     spacing_fs: float = 25.0
-    friction_per_fs: float = 0.02
+    friction_per_fs: float = 0.1
 
 
 CORE = SamplerSettings()
 """The shipped data's settings."""
 
-CONTROL = SamplerSettings(starts=4, torsion_fs=0.0, settle_fs=2000.0, spacing_fs=50.0)
+CONTROL = SamplerSettings(torsion_fs=0.0, settle_fs=1000.0, spacing_fs=50.0, friction_per_fs=0.02)
 """Long dynamics of the reference method alone, which the core sampler is compared with."""
 
 

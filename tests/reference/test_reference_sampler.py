@@ -125,7 +125,7 @@ def test_the_attributes_tell_how_it_was_done():
         "torsion_friction_per_fs": 0.01,
         "settle_fs": 10.0,
         "spacing_fs": 5.0,
-        "friction_per_fs": 0.02,
+        "friction_per_fs": 0.1,
     }
     assert set(attributes["element_temperature_k"]) == {"1", "6", "8"}
     assert all(50 < kelvin < 900 for kelvin in attributes["element_temperature_k"].values())
