@@ -97,6 +97,8 @@ class Prediction:
         forces: eV/angstrom, (T, N, 3).
         failures: frame index -> reason.
         seconds: wall time of the whole block, s.
+        spread: sample standard deviation of the energies of an ensemble's members, eV, (T,); None where the potential
+            is no ensemble.
     """
 
     molecule: Molecule
@@ -104,8 +106,11 @@ class Prediction:
     forces: np.ndarray
     failures: Mapping[int, str] = field(default_factory=dict)
     seconds: float = float("nan")
+    spread: np.ndarray | None = None
 
     def __post_init__(self):
+        if self.spread is not None:
+            _check_shapes(self, spread=(len(self.energy),))
         t, n = len(self.energy), np.shape(self.forces)[1] if np.ndim(self.forces) == 3 else -1
         _check_shapes(self, energy=(t,), forces=(t, n, 3))
 

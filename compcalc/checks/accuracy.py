@@ -36,11 +36,21 @@ def predict(calculator: BaseCalculator, frames: Frames) -> Prediction:
     """Evaluate every frame; a frame that fails costs itself, not the rest."""
     energy = np.full(len(frames), np.nan)
     forces = np.full(frames.forces.shape, np.nan)
+    spread = np.full(len(frames), np.nan)
     failures = {}
     started = time.perf_counter()
     for index, positions in enumerate(frames.positions):
         try:
             energy[index], forces[index] = evaluate(calculator, frames.numbers, positions)
+            spread[index] = _spread(calculator)
         except Exception as error:
             failures[index] = f"{type(error).__name__}: {error}"
-    return Prediction(frames.molecule, energy, forces, failures, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    known = spread if np.isfinite(spread).any() else None
+    return Prediction(frames.molecule, energy, forces, failures, seconds, known)
+
+
+def _spread(calculator: BaseCalculator) -> float:
+    """Standard deviation of the members' energies of an ensemble, eV; NaN for what is no ensemble."""
+    value = getattr(calculator, "energy_spread", None)
+    return float("nan") if value is None else float(value)

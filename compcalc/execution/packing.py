@@ -33,8 +33,9 @@ def unpack_frames(molecule: Molecule, result: Result) -> Frames:
 def pack_prediction(prediction: Prediction) -> Result:
     """Result of a static unit."""
     failures = {str(k): v for k, v in prediction.failures.items()}
+    spread = {} if prediction.spread is None else {"spread": prediction.spread}
     return Result(
-        {"energy": prediction.energy, "forces": prediction.forces},
+        {"energy": prediction.energy, "forces": prediction.forces, **spread},
         {"molecule": prediction.molecule.name, "failures": failures, "seconds": prediction.seconds},
     )
 
@@ -42,7 +43,14 @@ def pack_prediction(prediction: Prediction) -> Result:
 def unpack_prediction(molecule: Molecule, result: Result) -> Prediction:
     """The prediction in a static unit's result."""
     failures = {int(k): v for k, v in result.meta["failures"].items()}
-    return Prediction(molecule, result.arrays["energy"], result.arrays["forces"], failures, result.meta["seconds"])
+    return Prediction(
+        molecule,
+        result.arrays["energy"],
+        result.arrays["forces"],
+        failures,
+        result.meta["seconds"],
+        result.arrays.get("spread"),
+    )
 
 
 def lost_prediction(frames: Frames, reason: str) -> Prediction:

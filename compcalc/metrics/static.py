@@ -18,6 +18,7 @@ MOLECULE_METRICS = (
     "energy_mae_mev",
     "relative_energy_mae_mev_per_atom",
     "shifted_energy_mae_mev_per_atom",
+    "energy_spread_mev_per_atom",
 )
 """Metrics with one value a molecule, whose intervals resample molecules."""
 
@@ -55,6 +56,7 @@ def molecule_row(
         "energy_mae_mev_per_atom": errors.energy_mae_per_atom(energy, reference, n),
         "relative_energy_mae_mev_per_atom": errors.relative_energy_mae_per_atom(energy, reference, n),
         "shifted_energy_mae_mev_per_atom": errors.shifted_energy_mae_per_atom(energy, reference, frames.numbers, shift),
+        "energy_spread_mev_per_atom": _mean_spread(prediction) / n,
         "ms_per_frame": 1000 * prediction.seconds / max(1, len(frames)),
     }
     return {
@@ -105,6 +107,13 @@ def summarise(rows: Sequence[dict], pairs: Sequence[tuple[Frames, Prediction]], 
     if forces["id"] and forces["ood"] and np.concatenate(forces["id"]).mean() > 0:
         result["ratio"] = _interval(bootstrap_ratio(forces["ood"], forces["id"], seed=seed))
     return result
+
+
+def _mean_spread(prediction: Prediction) -> float:
+    """Mean over frames of the ensemble's standard deviation, meV; NaN for what is no ensemble."""
+    if prediction.spread is None or not np.isfinite(prediction.spread[prediction.good]).any():
+        return float("nan")
+    return 1000 * float(np.nanmean(prediction.spread[prediction.good]))
 
 
 def _per_frame(frames: Frames, prediction: Prediction) -> dict[str, np.ndarray]:

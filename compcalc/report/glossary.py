@@ -77,6 +77,13 @@ STATIC_METRICS = (
         "Energy MAE after a per-element shift, fitted on the training molecules alone, is removed; for potentials of "
         "another level of theory.",
     ),
+    Metric(
+        "energy_spread_mev_per_atom",
+        "Ensemble spread",
+        ATOM_ENERGY_UNIT,
+        "Standard deviation of the energies of an ensemble's members, per atom, mean over frames: the potential's own "
+        "uncertainty. Compare it with the relative energy MAE.",
+    ),
     Metric("ms_per_frame", "Time per frame", "ms", "Wall time of one energy and forces evaluation."),
 )
 

@@ -16,6 +16,7 @@ from compcalc.report.rows import (
     DRIFT,
     FORCE,
     PROTOCOLS,
+    SPREAD,
     count_runs,
     estimate,
     md_runs,
@@ -106,12 +107,19 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
         "terms": TERMS,
         "metric": METRICS,
         "drift": DRIFT,
-        "static_columns": (*STATIC_COLUMNS, SHIFTED) if energy.key == SHIFTED else STATIC_COLUMNS,
+        "static_columns": _static_columns(rows, energy),
         "md_columns": MD_COLUMNS,
         "split_note": SPLIT_NOTE,
         "svg": molecule_svg,
         "missing": MISSING,
     }
+
+
+def _static_columns(rows: list, energy) -> tuple[str, ...]:
+    """Columns of the table of molecules: the shifted energy where it is the one shown, the spread of an ensemble."""
+    shifted = (SHIFTED,) if energy.key == SHIFTED else ()
+    spread = (SPREAD,) if any(number(row.static.get(SPREAD)) is not None for row in rows) else ()
+    return (*STATIC_COLUMNS, *shifted, *spread)
 
 
 def _figures(metrics: Mapping, rows: list, energy) -> dict[str, dict | None]:

@@ -12,6 +12,7 @@ from compcalc.report.wording import OUTCOME_WORDS, number, outcome_kind, outcome
 SPLITS = ("id", "ood")
 PROTOCOLS = ("nve", "nvt")
 DRIFT = "drift_mev_per_atom_per_ps"
+SPREAD = "energy_spread_mev_per_atom"
 FORCE = "force_mae_mev_per_angstrom"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from compcalc.report.rows import (
     FORCE,
     PROTOCOLS,
+    SPREAD,
     RunCount,
     count_runs,
     estimate,
@@ -59,6 +60,7 @@ def verdict(metrics: Mapping[str, Any]) -> Verdict:
         *_ratio_sentences(metrics),
         *_run_sentences(metrics, count),
         *_drift_sentences(metrics),
+        *_spread_sentences(metrics),
         *_failed_frame_sentences(metrics),
     ]
     return Verdict(level, _headline(level, metrics, count), tuple(sentences))
@@ -145,6 +147,16 @@ def _drift_words(drift: float) -> str:
     if drift <= HIGH_DRIFT_MEV_PER_ATOM_PER_PS:
         return f"above GFN2-xTB itself (about {GFN2_DRIFT_MEV_PER_ATOM_PER_PS})"
     return f"high (GFN2-xTB itself: about {GFN2_DRIFT_MEV_PER_ATOM_PER_PS}): energy is not conserved in long NVE runs"
+
+
+def _spread_sentences(metrics: Mapping) -> list[str]:
+    values = {split: number(estimate(metrics, split, SPREAD).get("value")) for split in ("id", "ood")}
+    if None in values.values():
+        return []
+    return [
+        f"The members of the ensemble disagree by {shown(values['id'], 2)} meV/atom on ID molecules and by "
+        f"{shown(values['ood'], 2)} on unseen ones."
+    ]
 
 
 def _failed_frame_sentences(metrics: Mapping) -> list[str]:
