@@ -88,6 +88,49 @@ class RunDirectoryError(CompcalcError):
     """A run directory cannot be written or belongs to another run."""
 
 
+class ChildError(CompcalcError):
+    """The process in which an isolated potential runs cannot be used.
+
+    Args:
+        potential: what was run.
+        interpreter: the Python interpreter that ran it.
+        reason: what happened, in words, with the exit code or signal where there is one.
+        output: the end of what the process printed.
+        remedy: what to do next.
+
+    Attributes:
+        outcome_kind: the value of `OutcomeKind` of a run that ends by it.
+    """
+
+    outcome_kind = "calculator_error"
+
+    def __init__(self, potential: str, interpreter: str, reason: str, output: str = "", remedy: str = ""):
+        self.potential, self.interpreter, self.reason = potential, interpreter, reason
+        self.output, self.remedy = output, remedy
+        super().__init__(potential, interpreter, reason, output, remedy)
+
+    def __str__(self) -> str:
+        text = f"{self.potential} in {self.interpreter}: {self.reason}."
+        text = f"{text} {self.remedy}" if self.remedy else text
+        return f"{text} The last that it printed:\n{self.output}" if self.output else f"{text} It printed nothing."
+
+
+class ChildDiedError(ChildError):
+    """The process of an isolated potential ended by itself, by a crash or by a signal."""
+
+    outcome_kind = "crashed"
+
+
+class ChildSilentError(ChildError):
+    """The process of an isolated potential did not answer in time and was stopped."""
+
+    outcome_kind = "timeout"
+
+
+class ChildGarbageError(ChildError):
+    """The process of an isolated potential sent what is not the protocol, and was stopped."""
+
+
 def _listed(names: list[str], most: int = 40) -> str:
     if not names:
         return "nothing (the table is empty)"

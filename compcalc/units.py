@@ -17,3 +17,18 @@ KCAL_PER_MOL_EV = 0.0433641043
 
 MEV_PER_EV = 1000.0
 FS_PER_PS = 1000.0
+
+KJ_PER_MOL_EV = KCAL_PER_MOL_EV / 4.184
+
+ENERGY_UNITS_EV = {
+    "eV": 1.0,
+    "meV": 1.0 / MEV_PER_EV,
+    "hartree": HARTREE_EV,
+    "rydberg": HARTREE_EV / 2,
+    "kcal/mol": KCAL_PER_MOL_EV,
+    "kJ/mol": KJ_PER_MOL_EV,
+}
+"""One unit of energy in eV, by the name that a user gives it."""
+
+LENGTH_UNITS_ANGSTROM = {"angstrom": 1.0, "bohr": BOHR_ANGSTROM, "nm": 10.0}
+"""One unit of length in angstrom, by the name that a user gives it."""

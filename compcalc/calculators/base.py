@@ -8,20 +8,25 @@ from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
+from ase.calculators.calculator import (
+    CalculationFailed,
+    Calculator,
+    PropertyNotImplementedError,
+    all_changes,
+)
 from ase.data import atomic_numbers as NUMBER_OF
 from ase.data import chemical_symbols
 
-from compcalc.errors import InputError, UnsupportedElementError
-
-_INFO_KEYS = ("charge", "spin", "multiplicity")
+from compcalc.calculators.state import INFO_KEYS
+from compcalc.errors import UnsupportedElementError
 
 
 class PotentialCalculator(Calculator):
-    """Base of a calculator that gives energy (eV) and forces (eV/angstrom, (N, 3)).
+    """Base of a calculator that gives energy (eV), forces (eV/angstrom, (N, 3)) and, where it can, stress.
 
     `free_energy` equals `energy`. The atoms passed in are never changed. The charge or spin in `atoms.info` belongs to
-    the state that the cache compares.
+    the state that the cache compares. Stress (eV/angstrom^3, Voigt xx, yy, zz, yz, xz, xy) exists in a cell of three
+    dimensions alone; a potential that has it defines `stress(atoms)` and adds it to `implemented_properties`.
 
     Attributes:
         label_name: what the potential is called in messages.
@@ -51,29 +56,45 @@ class PotentialCalculator(Calculator):
         Raises:
             UnsupportedElementError: an element that the potential does not know.
             CalculationFailed: positions that are not finite, or the potential failed.
+            PropertyNotImplementedError: stress was asked for, and the potential has none or the cell is not
+                three-dimensional and periodic.
         """
         super().calculate(atoms, properties, system_changes)
         self.results = {}
         self._check_elements(self.atoms)
         if not np.all(np.isfinite(self.atoms.positions)):
             raise CalculationFailed(f"{self.label_name}: positions contain NaN or infinite values")
+        stress = {"stress": self._stress()} if properties and "stress" in properties else {}
         energy, forces = self.energy_forces(self.atoms)
         energy = float(energy)
         self.results = {
             "energy": energy,
             "free_energy": energy,
             "forces": np.array(forces, dtype=np.float64).reshape(len(self.atoms), 3),
+            **stress,
         }
 
     def check_state(self, atoms, tol=1e-15):
         """ASE's comparison, with charge and spin in `atoms.info` added."""
         changes = super().check_state(atoms, tol=tol)
-        if self.atoms is not None and any(atoms.info.get(k) != self.atoms.info.get(k) for k in _INFO_KEYS):
+        if self.atoms is not None and any(atoms.info.get(k) != self.atoms.info.get(k) for k in INFO_KEYS):
             changes = [*changes, "initial_charges"]
         return changes
 
     def prepare(self, atoms: Atoms) -> None:
         """Told before many evaluations of one molecule, such as a dynamics run."""
+
+    def stress(self, atoms: Atoms) -> np.ndarray:
+        """Stress of `atoms`, eV/angstrom^3, Voigt xx, yy, zz, yz, xz, xy, (6,)."""
+        raise PropertyNotImplementedError(f"{self.label_name} gives no stress")
+
+    def _stress(self) -> np.ndarray:
+        if "stress" in self.implemented_properties and not (self.atoms.cell.rank == 3 and self.atoms.pbc.all()):
+            raise PropertyNotImplementedError(
+                f"{self.label_name}: stress needs a cell of three dimensions, periodic along each; "
+                f"this one has rank {self.atoms.cell.rank} and pbc {self.atoms.pbc.tolist()}"
+            )
+        return self.stress(self.atoms)
 
     def _check_elements(self, atoms: Atoms) -> None:
         if self.known_elements is None:
@@ -82,20 +103,3 @@ class PotentialCalculator(Calculator):
         unknown = set(atoms.numbers.tolist()) - known
         if unknown:
             raise UnsupportedElementError(self.label_name, [chemical_symbols[z] for z in unknown], self.known_elements)
-
-
-def refuse_info_charge(atoms: Atoms, charge: float, spin: int, potential: str) -> None:
-    """Refuse a charge or spin in `atoms.info` that differs from what the potential is set to.
-
-    Raises:
-        InputError: they differ, so that the potential would silently compute another state.
-    """
-    for key, value in (("charge", charge), ("spin", spin)):
-        asked = atoms.info.get(key)
-        if asked is not None and asked != value:
-            raise InputError(
-                f"atoms.info[{key!r}]",
-                asked,
-                f"{value}, the {key} that {potential} was built with",
-                f"Build the calculator with {key}={asked}, or remove the entry.",
-            )

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 from ase.calculators.calculator import BaseCalculator
 
+from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.checked import CheckedCalculator
 from compcalc.calculators.spec import Spec, parse_spec
 from compcalc.errors import CompcalcError, DataError, InputError, MissingDependencyError
 from compcalc.registry import Registry
@@ -50,11 +52,23 @@ def _installed(name: str) -> bool:
 SCHEMES = Registry(
     "scheme",
     {
-        "mace": "compcalc.calculators.schemes:MACE_FILE",
-        "tblite": "compcalc.calculators.schemes:TBLITE",
-        "mmff94": "compcalc.calculators.schemes:MMFF94",
-        "python": "compcalc.calculators.schemes:PYTHON",
-        "file": "compcalc.calculators.schemes:FILE",
+        "mace": "compcalc.calculators.mace:SCHEME",
+        "mace-off": "compcalc.calculators.mace_foundation:OFF",
+        "mace-mp": "compcalc.calculators.mace_foundation:MP",
+        "ani": "compcalc.calculators.ani:SCHEME",
+        "tblite": "compcalc.calculators.xtb:SCHEME",
+        "mmff94": "compcalc.calculators.mmff94:SCHEME",
+        "sevennet": "compcalc.calculators.sevennet:SCHEME",
+        "chgnet": "compcalc.calculators.chgnet:SCHEME",
+        "graph-pes": "compcalc.calculators.graph_pes:SCHEME",
+        "metatomic": "compcalc.calculators.metatomic:SCHEME",
+        "aimnet2": "compcalc.calculators.aimnet2:SCHEME",
+        "orb": "compcalc.calculators.orb:SCHEME",
+        "uma": "compcalc.calculators.uma:SCHEME",
+        "ase": "compcalc.calculators.ase_builtin:SCHEME",
+        "torch": "compcalc.calculators.wrapping.torch_file:SCHEME",
+        "python": "compcalc.calculators.user:PYTHON",
+        "file": "compcalc.calculators.user:FILE",
     },
     group=ENTRY_POINT_GROUP,
 )
@@ -73,10 +87,13 @@ def get_scheme(name: str) -> Scheme:
     return Scheme(build=found, summary=summary, example=name)
 
 
-def get_calculator(spec: str | Spec) -> BaseCalculator:
+def get_calculator(spec: str | Spec, **options) -> BaseCalculator:
     """Build the ASE calculator that `spec` names, such as `mace:default` or `tblite:GFN2-xTB?accuracy=0.1`.
 
-    Model files and Python files run code when they are loaded; only the file that the spec names is loaded.
+    Options may also be given as keywords: `get_calculator("tblite:GFN2-xTB", accuracy=0.1)`.
+
+    Model files and Python files run code when they are loaded; only the file that the spec names is loaded. With the
+    option `python=path` the potential runs in that interpreter, which needs its own packages, ase and numpy.
 
     Raises:
         UnknownNameError: the scheme is unknown.
@@ -85,15 +102,22 @@ def get_calculator(spec: str | Spec) -> BaseCalculator:
         DataError: a model file is missing or damaged, or another package's scheme cannot be loaded.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
+    spec = spec.with_options(options)
+    if spec.python is not None:
+        from compcalc.calculators.isolation.isolated import IsolatedCalculator
+
+        return IsolatedCalculator(spec.inner_text(), python=spec.python)
     scheme = _loaded(spec.scheme)
     missing = scheme.missing()
     if missing:
         raise MissingDependencyError(f"{spec.scheme}:", missing[0], scheme.install)
     _check_options(scheme, spec)
     calculator = scheme.build(spec.argument, **spec.options)
+    if isinstance(calculator, PotentialCalculator):
+        return calculator
     if not isinstance(calculator, BaseCalculator):
         raise InputError("potential", spec.text, "an ASE calculator", f"It built a {type(calculator).__name__}.")
-    return calculator
+    return CheckedCalculator(calculator, spec.text)
 
 
 def _loaded(name: str) -> Scheme:

@@ -1,10 +1,25 @@
 """Somebody else's calculator, with what it returns checked on every call and the caller's atoms kept from it."""
 
+from collections.abc import Collection
+
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator, CalculationFailed, PropertyNotImplementedError
+from ase.calculators.calculator import (
+    BaseCalculator,
+    CalculationFailed,
+    PropertyNotImplementedError,
+)
 
 from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.outputs import read_energy, read_forces, read_stress
+from compcalc.calculators.state import (
+    check_state_arguments,
+    electronic_state,
+    refuse_charged,
+    refuse_spin,
+)
+
+_BOX_ANGSTROM = 30.0
 
 
 class CheckedCalculator(PotentialCalculator):
@@ -13,11 +28,45 @@ class CheckedCalculator(PotentialCalculator):
     Args:
         inner: any ASE calculator.
         name: what to call it in messages.
+        knows_charge: True: it reads the charge and the multiplicity from `atoms.info["charge"]` and `["spin"]`, which
+            are then always set. False: it would ignore them, so that they are refused. None: not known; `atoms.info`
+            is handed on as it is.
+        knows_spin: where it knows the charge, whether it knows the spin too; if not, a spin other than the lowest is
+            refused.
+        needs_cell: it fails without a cell: atoms that have none are put into a large one, not periodic.
+        charge: total charge, units of e, for every system; None: as the atoms say, else 0.
+        spin: multiplicity 2S+1 for every system; None: as the atoms say, else the lowest.
+        known_elements: symbols that it covers; None where that is not known.
+        dtype: floating-point type of its numbers, where that is known.
+
+    Attributes:
+        inner: the calculator inside.
+
+    Raises:
+        InputError: a charge or spin that cannot mean anything.
     """
 
-    def __init__(self, inner: BaseCalculator, name: str):
+    def __init__(
+        self,
+        inner: BaseCalculator,
+        name: str,
+        *,
+        knows_charge: bool | None = None,
+        knows_spin: bool = True,
+        needs_cell: bool = False,
+        charge: int | None = None,
+        spin: int | None = None,
+        known_elements: Collection[str] | None = None,
+        dtype: str | None = None,
+    ):
+        check_state_arguments(charge, spin)
         super().__init__()
-        self.inner, self.label_name = inner, name
+        self.inner, self.label_name, self.charge, self.spin = inner, name, charge, spin
+        self.knows_charge, self.knows_spin, self.needs_cell = knows_charge, knows_spin, needs_cell
+        self.known_elements, self.dtype = known_elements, dtype
+        self.has_stress = "stress" in (getattr(inner, "implemented_properties", None) or ())
+        if self.has_stress:
+            self.implemented_properties.append("stress")
 
     def forget(self) -> None:
         """Empty the cache, and the inner calculator's own where it has a way to."""
@@ -36,35 +85,31 @@ class CheckedCalculator(PotentialCalculator):
 
         Raises:
             CalculationFailed: a value of the wrong shape or type, or no forces at all.
+            InputError: a charge or spin that it would ignore.
         """
+        given = self._given(atoms)
         try:
             # A copy for each: an evaluation may change the atoms that it is given.
-            energy = self.inner.get_potential_energy(atoms.copy())
-            forces = self.inner.get_forces(atoms.copy())
+            energy = self.inner.get_potential_energy(given.copy())
+            forces = self.inner.get_forces(given.copy())
         except (PropertyNotImplementedError, NotImplementedError) as error:
             raise CalculationFailed(f"{self.label_name} does not give energy and forces ({error})") from error
-        return self._scalar(energy), self._vectors(forces, len(atoms))
+        return read_energy(energy, self.label_name), read_forces(forces, len(atoms), self.label_name)
 
-    def _scalar(self, energy) -> float:
-        values = self._numbers("energy", energy)
-        if values.size != 1:
-            raise CalculationFailed(f"{self.label_name}: energy has shape {values.shape}; allowed: one number, in eV")
-        return float(values.reshape(()))
+    def stress(self, atoms: Atoms) -> np.ndarray:
+        """Stress from the inner calculator, eV/angstrom^3, Voigt xx, yy, zz, yz, xz, xy, (6,)."""
+        return read_stress(self.inner.get_stress(self._given(atoms)), self.label_name)
 
-    def _vectors(self, forces, n_atoms: int) -> np.ndarray:
-        values = self._numbers("forces", forces)
-        if values.shape != (n_atoms, 3):
-            raise CalculationFailed(
-                f"{self.label_name}: forces have shape {values.shape}; allowed: ({n_atoms}, 3), in eV/angstrom"
-            )
-        return values
-
-    def _numbers(self, what: str, value) -> np.ndarray:
-        try:
-            values = np.asarray(value)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise CalculationFailed(f"{self.label_name}: {what} cannot be read as numbers ({error})") from error
-        if values.dtype.kind not in "fiu":
-            kind = type(value).__name__
-            raise CalculationFailed(f"{self.label_name}: {what} is a {kind} of type {values.dtype}; allowed: numbers")
-        return values.astype(np.float64)
+    def _given(self, atoms: Atoms) -> Atoms:
+        """A copy with what the inner calculator needs to be told."""
+        given = atoms.copy()
+        if self.knows_charge is False:
+            refuse_charged(atoms, self.label_name)
+        elif self.knows_charge:
+            state = electronic_state(atoms, self.charge, self.spin)
+            if not self.knows_spin:
+                refuse_spin(atoms, state, self.label_name)
+            given.info |= {"charge": state.charge, "spin": state.spin}
+        if self.needs_cell and given.cell.rank < 3 and not given.pbc.any():
+            given.set_cell([_BOX_ANGSTROM] * 3)
+        return given

@@ -19,7 +19,10 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.catalogue import Scheme
 from compcalc.calculators.mace_trace import TracedModel, TraceMismatchWarning, padded_size
+from compcalc.calculators.outputs import read_stress
+from compcalc.calculators.state import refuse_charged
 from compcalc.errors import DataError, InputError, UnknownNameError
 
 DEFAULT = "mace-length-base-0"
@@ -56,7 +59,7 @@ class MACE(PotentialCalculator):
             raise UnknownNameError("dtype", dtype, _DTYPES)
         self.path = shipped_model() if model == "default" else Path(model)
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else None
-        self._torch, self._neighbours = _import_mace()
+        self._torch, self._neighbours = import_mace()
         self._device = _checked_device(self._torch, device)
         self._model = _load(self._torch, self.path, self._device, dtype)
         self._head = _head_index(self._model, head, self.path)
@@ -65,6 +68,7 @@ class MACE(PotentialCalculator):
         self._numbers = [int(z) for z in self._model.atomic_numbers]
         self.known_elements = [chemical_symbols[z] for z in self._numbers]
         self.label_name = f"MACE {self.path.name}"
+        self.implemented_properties.append("stress")
         self._constant_for, self._constant = None, {}
         self._traces: dict[tuple, TracedModel] = {}
         self._trace: TracedModel | None = None
@@ -83,10 +87,9 @@ class MACE(PotentialCalculator):
         """Energy (eV) and forces (eV/angstrom) of a neutral molecule or periodic system.
 
         Raises:
-            InputError: a charge in `atoms.info`, which the model would ignore.
+            InputError: a charge or spin that the model would ignore.
         """
-        if atoms.info.get("charge") not in (None, 0):
-            raise InputError("atoms.info['charge']", atoms.info["charge"], "0", "The model is neutral.")
+        refuse_charged(atoms, self.label_name)
         graph = self._graph(atoms)
         if self._trace is not None and np.array_equal(self._trace_for, atoms.numbers):
             if not self._trace.fits(graph):
@@ -97,6 +100,12 @@ class MACE(PotentialCalculator):
             out = self._model(graph, compute_force=True, compute_stress=False, training=False)
         energy = out["node_energy"].detach().sum().item()  # float64, also for a float32 model
         return energy, out["forces"].detach().cpu().numpy()
+
+    def stress(self, atoms: Atoms) -> np.ndarray:
+        """Stress of a periodic system, eV/angstrom^3, Voigt xx, yy, zz, yz, xz, xy, (6,)."""
+        with _default_dtype(self._torch, self._dtype):
+            out = self._model(self._graph(atoms), compute_force=True, compute_stress=True, training=False)
+        return read_stress(out["stress"], self.label_name)
 
     def forget(self) -> None:
         """Drop results and go back to the untraced model."""
@@ -173,7 +182,7 @@ def shipped_model(name: str = DEFAULT) -> Path:
     return path
 
 
-def _import_mace():
+def import_mace():
     """torch and MACE's neighbour list; the process-wide switch that importing mace sets is put back.
 
     e3nn 0.4 loads constants with `torch.load` while it is imported, which torch refuses unless the switch is set; left
@@ -246,3 +255,16 @@ def _default_dtype(torch, dtype):
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+def _build(argument: str, *, dtype: str | None = None, device: str = "cpu", head: str | None = None) -> MACE:
+    return MACE(argument or "default", dtype=dtype, device=device, head=head)
+
+
+SCHEME = Scheme(
+    _build,
+    summary="a MACE model file, or `default` for the small model shipped with compcalc",
+    example="mace:path/to/file.model?dtype=float64",
+    requires=("mace", "torch"),
+    install="pip install mace-torch",
+)

@@ -5,8 +5,10 @@ from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
 from ase.data import covalent_radii
 
-from compcalc.calculators.base import PotentialCalculator, refuse_info_charge
+from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.catalogue import Scheme
 from compcalc.calculators.mmff_field import MMFF94Field
+from compcalc.calculators.state import refuse_charged
 from compcalc.errors import InputError, UnknownNameError
 
 VARIANTS = ("MMFF94", "MMFF94s")
@@ -45,7 +47,7 @@ class MMFF94Calculator(PotentialCalculator):
             CalculationFailed: no bond orders fit the geometry.
             MoleculeError: MMFF94 has no parameters for an atom.
         """
-        refuse_info_charge(atoms, 0, 0, self.variant)
+        refuse_charged(atoms, self.variant)
         if atoms.pbc.any():
             raise InputError("atoms.pbc", atoms.pbc.tolist(), "no periodic direction", "Call atoms.set_pbc(False).")
         if self._is_other_molecule(atoms):
@@ -99,3 +101,16 @@ def _perceived(atoms: Atoms):
     if not mol.GetNumBonds():
         raise CalculationFailed(f"MMFF94: no bonds in this geometry of {formula}; it needs a molecule")
     return mol
+
+
+def _build(argument: str, *, variant: str = "MMFF94") -> MMFF94Calculator:
+    return MMFF94Calculator(variant=argument or variant)
+
+
+SCHEME = Scheme(
+    _build,
+    summary="the MMFF94 force field of RDKit; cannot break bonds",
+    example="mmff94",
+    requires=("rdkit",),
+    install="pip install rdkit",
+)

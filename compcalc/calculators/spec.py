@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,30 @@ class Spec:
         scheme: kind of potential (`mace`).
         argument: what the scheme is to load, or an empty string.
         options: keyword arguments; values are int, float, bool, None or str.
+        python: interpreter that the potential runs in, the option `python`; None: this one.
     """
 
     text: str
     scheme: str
     argument: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    python: str | None = None
+
+    def inner_text(self) -> str:
+        """The spec as the interpreter that it runs in has to understand it: without the option `python`."""
+        head, _, query = self.text.strip().partition("?")
+        kept = [pair for pair in query.split("&") if pair and not pair.startswith("python=")]
+        return "?".join([head, "&".join(kept)]) if kept else head
+
+    def with_options(self, options: dict[str, Any]) -> "Spec":
+        """This spec with more options, in its text as well."""
+        if not options:
+            return self
+        more = "&".join(f"{key}={value}" for key, value in options.items())
+        kept = {**self.options, **options}
+        python = kept.pop("python", self.python)
+        text = f"{self.text}{'&' if '?' in self.text else '?'}{more}"
+        return replace(self, text=text, options=kept, python=None if python is None else str(python))
 
     def files(self) -> list[Path]:
         """Existing files that the argument and the options name."""
@@ -46,12 +64,14 @@ def parse_spec(text: str) -> Spec:
     """
     head, _, query = text.strip().partition("?")
     options = _parse_options(query, text)
+    python = options.pop("python", None)
+    python = None if python is None else str(python)
     if not head:
         raise InputError("potential", text, "scheme:argument?key=value&key=value", "`compcalc calculators` lists them.")
     if _is_file(head) or (head.endswith(".model") and ":" not in head):
-        return Spec(text, "mace", head, options)
+        return Spec(text, "mace", head, options, python)
     scheme, _, argument = head.partition(":")
-    return Spec(text, scheme, argument, options)
+    return Spec(text, scheme, argument, options, python)
 
 
 def _is_file(text: str) -> bool:

@@ -5,7 +5,9 @@ from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
 from ase.data import chemical_symbols
 
-from compcalc.calculators.base import PotentialCalculator, refuse_info_charge
+from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.catalogue import Scheme
+from compcalc.calculators.state import ElectronicState, check_state_arguments, electronic_state
 from compcalc.errors import InputError, UnknownNameError
 from compcalc.units import BOHR_ANGSTROM, HARTREE_EV
 
@@ -22,8 +24,8 @@ class XTBCalculator(PotentialCalculator):
         method: `GFN2-xTB` or `GFN1-xTB`.
         accuracy: tblite's numerical accuracy, 1e-4 to 1000; its own default of 1.0 leaves a drift of 0.2
             meV/atom/ps in NVE, 0.1 leaves 0.01.
-        charge: total charge in units of e.
-        spin: number of unpaired electrons.
+        charge: total charge in units of e; None: as the atoms say, else 0.
+        spin: multiplicity 2S+1; None: as the atoms say, else the lowest.
         max_iterations: limit of self-consistent cycles.
 
     Raises:
@@ -38,21 +40,20 @@ class XTBCalculator(PotentialCalculator):
         *,
         method: str = "GFN2-xTB",
         accuracy: float = 0.1,
-        charge: float = 0.0,
-        spin: int = 0,
+        charge: int | None = None,
+        spin: int | None = None,
         max_iterations: int = 250,
     ):
         if method not in METHODS:
             raise UnknownNameError("method", method, METHODS)
         _check_option("accuracy", accuracy, (int, float), 1e-4, 1000, "1e-4 (tight) to 1000 (loose)")
-        _check_option("charge", charge, (int, float), -1000, 1000, "a number, in units of e")
-        _check_option("spin", spin, int, 0, 1000, "a whole number of unpaired electrons, 0 or more")
+        check_state_arguments(charge, spin)
         _check_option("max_iterations", max_iterations, int, 1, 2**31 - 1, "a whole number, 1 or more")
         super().__init__()
         self.method, self.accuracy, self.charge, self.spin = method, accuracy, charge, spin
         self.max_iterations = max_iterations
         self.label_name = method
-        self._engine = self._density = self._numbers = None
+        self._engine = self._density = self._numbers = self._state = None
 
     def forget(self) -> None:
         """Drop the density of the last geometry, so that the next cycle starts from scratch."""
@@ -63,14 +64,14 @@ class XTBCalculator(PotentialCalculator):
         """Energy (eV) and forces (eV/angstrom) of a molecule.
 
         Raises:
-            InputError: a periodic cell, or a charge or spin in `atoms.info` other than the calculator's.
+            InputError: a periodic cell, or a charge or spin that is impossible or given twice, differently.
             CalculationFailed: the self-consistent cycle did not converge.
         """
-        refuse_info_charge(atoms, self.charge, self.spin, self.method)
+        state = electronic_state(atoms, self.charge, self.spin)
         if atoms.pbc.any():
             raise InputError("atoms.pbc", atoms.pbc.tolist(), "no periodic direction", "Call atoms.set_pbc(False).")
         try:
-            self._update(atoms)
+            self._update(atoms, state)
             density = self._engine.singlepoint(self._density)
         except RuntimeError as error:
             self._engine = self._density = None
@@ -81,15 +82,16 @@ class XTBCalculator(PotentialCalculator):
             -np.asarray(density.get("gradient")) * (HARTREE_EV / BOHR_ANGSTROM),
         )
 
-    def _update(self, atoms: Atoms) -> None:
+    def _update(self, atoms: Atoms, state: ElectronicState) -> None:
         positions = atoms.positions / BOHR_ANGSTROM
-        if self._engine is not None and np.array_equal(self._numbers, atoms.numbers):
+        same = self._engine is not None and state == self._state
+        if same and np.array_equal(self._numbers, atoms.numbers):
             self._engine.update(positions=positions)
             return
         from tblite.interface import Calculator as Engine
 
-        self._density, self._numbers = None, atoms.numbers.copy()
-        self._engine = Engine(self.method, atoms.numbers, positions, charge=self.charge, uhf=self.spin)
+        self._density, self._numbers, self._state = None, atoms.numbers.copy(), state
+        self._engine = Engine(self.method, atoms.numbers, positions, charge=state.charge, uhf=state.unpaired)
         self._engine.set("verbosity", 0)
         self._engine.set("accuracy", self.accuracy)
         self._engine.set("max-iter", self.max_iterations)
@@ -98,3 +100,25 @@ class XTBCalculator(PotentialCalculator):
 def _check_option(name: str, value, kind: type | tuple[type, ...], low: float, high: float, allowed: str) -> None:
     if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
         raise InputError(name, value, allowed)
+
+
+def _build(
+    argument: str,
+    *,
+    accuracy: float = 0.1,
+    charge: int | None = None,
+    spin: int | None = None,
+    max_iterations: int = 250,
+) -> XTBCalculator:
+    return XTBCalculator(
+        method=argument or "GFN2-xTB", accuracy=accuracy, charge=charge, spin=spin, max_iterations=max_iterations
+    )
+
+
+SCHEME = Scheme(
+    _build,
+    summary="GFN2-xTB or GFN1-xTB, semi-empirical tight binding",
+    example="tblite:GFN2-xTB?accuracy=0.1",
+    requires=("tblite",),
+    install="pip install tblite",
+)

@@ -13,6 +13,7 @@ from ase.md.verlet import VelocityVerlet
 from compcalc.dynamics.guard import Guard, Limits
 from compcalc.dynamics.momenta import remove_rigid_motion
 from compcalc.dynamics.protocols import Protocol
+from compcalc.errors import ChildError
 from compcalc.metrics.temperature import degrees_of_freedom, temperature
 from compcalc.records import Molecule, Outcome, OutcomeKind, Trajectory
 
@@ -151,10 +152,16 @@ class _Failures:
     def __exit__(self, kind, error, traceback):
         if error is None or not isinstance(error, Exception):
             return False
-        memory = isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)
-        outcome = OutcomeKind.OUT_OF_MEMORY if memory else OutcomeKind.CALCULATOR_ERROR
         cause = f"{type(error).__name__}: {error}"
-        raise _Ended(Outcome(outcome, self._time_ps, cause, phase=self._phase)) from error
+        raise _Ended(Outcome(_kind_of(error), self._time_ps, cause, phase=self._phase)) from error
+
+
+def _kind_of(error: Exception) -> OutcomeKind:
+    # Before the words are searched: the message quotes what the process printed, whatever that was about.
+    if isinstance(error, ChildError):
+        return OutcomeKind(error.outcome_kind)
+    memory = isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)
+    return OutcomeKind.OUT_OF_MEMORY if memory else OutcomeKind.CALCULATOR_ERROR
 
 
 class _Recorder:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 from ase.calculators.lj import LennardJones
 from calculator_samples import numerical_forces, rattled, write_mace
 
@@ -126,7 +126,7 @@ def test_the_switch_that_disarms_torch_load_is_not_left_set(mace_models):
     code = f"""
 import os, sys, warnings
 warnings.simplefilter("ignore")
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 from compcalc.calculators import get_calculator
 calculator = get_calculator({str(mace_models["float32"])!r})
 import torch
@@ -139,7 +139,7 @@ print("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" in os.environ, torch.get_default_dtype(
 
 def test_a_switch_that_the_user_set_is_kept(monkeypatch):
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "0")
-    mace_module._import_mace()
+    mace_module.import_mace()
     assert mace_module.os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "0"
 
 
@@ -208,6 +208,37 @@ def test_periodic_cell_equals_half_of_its_double(mace_models, default_dtype):
     alone = crystal.copy()
     alone.set_pbc(False)
     assert abs(ours.get_potential_energy(alone) - energy) > 1e-2
+
+
+def test_stress_is_the_strain_derivative(one_layer, default_dtype):
+    calculator = MACE(str(one_layer["float64"]))
+    atoms = rattled()
+    atoms.set_cell([[5.5, 0.4, 0], [0, 6.0, 0], [0, 0.3, 5.0]])
+    atoms.pbc = True
+    step = 1e-5
+    stress = calculator.get_stress(atoms).copy()
+
+    def energy(strain):
+        strained = atoms.copy()
+        strained.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+        return calculator.get_potential_energy(strained)
+
+    for voigt, (i, j) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
+        strain = np.zeros((3, 3))
+        strain[i, j] += step / 2
+        strain[j, i] += step / 2
+        slope = (energy(strain) - energy(-strain)) / (2 * step * atoms.get_volume())
+        assert stress[voigt] == pytest.approx(slope, abs=1e-8)
+
+
+def test_no_stress_without_a_periodic_cell(one_layer):
+    calculator = MACE(str(one_layer["float64"]))
+    atoms = rattled()
+    for cell, pbc in (([0, 0, 0], False), ([9, 9, 9], False), ([9, 9, 0], [True, True, False])):
+        atoms.set_cell(cell)
+        atoms.pbc = pbc
+        with pytest.raises(PropertyNotImplementedError, match="needs a cell of three dimensions"):
+            calculator.get_stress(atoms)
 
 
 def count_traces(monkeypatch):

@@ -8,7 +8,6 @@ from ase.calculators.calculator import CalculationFailed
 from calculator_samples import rattled
 from tblite.ase import TBLite
 
-from compcalc.calculators import get_calculator
 from compcalc.calculators.xtb import XTBCalculator
 from compcalc.errors import InputError, UnknownNameError, UnsupportedElementError
 
@@ -33,39 +32,43 @@ def test_accuracy_and_iterations_reach_the_backend():
         XTBCalculator(max_iterations=3).get_potential_energy(atoms)
 
 
-def test_charge_and_spin_reach_the_backend():
-    water = molecule("H2O")
-    neutral = get_calculator("tblite:GFN2-xTB").get_potential_energy(water)
-    cation = get_calculator("tblite:GFN2-xTB?charge=1&spin=1").get_potential_energy(water)
-    triplet = get_calculator("tblite:GFN2-xTB?spin=2").get_potential_energy(water)
-    assert neutral == pytest.approx(-137.97, abs=0.01)
-    assert cation == pytest.approx(-119.68, abs=0.01)
-    assert triplet > neutral + 5
+@pytest.mark.parametrize("source", ["argument", "info", "ase"])
+def test_charge_and_spin_reach_the_backend(source):
+    def energy(charge=None, spin=None):
+        water, options = molecule("H2O"), {}
+        if source == "argument":
+            options = {"charge": charge, "spin": spin}
+        elif source == "info":
+            water.info |= {"charge": charge, "spin": spin}
+        else:
+            water.set_initial_charges([charge or 0, 0, 0])
+            water.set_initial_magnetic_moments([(spin or 1) - 1, 0, 0])
+        return XTBCalculator(**options).get_potential_energy(water)
+
+    assert energy() == pytest.approx(-137.97, abs=0.01)
+    assert energy(charge=1, spin=2) == pytest.approx(-119.68, abs=0.01)
+    assert energy(spin=3) > energy() + 5
 
 
-@pytest.mark.parametrize(("key", "value"), [("charge", 1), ("charge", -1.0), ("spin", 2)])
-def test_another_charge_or_spin_in_info_is_refused(key, value):
-    water = molecule("H2O")
-    water.calc = XTBCalculator()
+def test_one_calculator_follows_the_charge_of_the_atoms():
+    water = molecule("H2O", calculator=XTBCalculator())
     neutral = water.get_potential_energy()
-    water.info[key] = value
-    for _ in range(2):
-        with pytest.raises(InputError, match=rf"atoms.info\['{key}'\].*Build the calculator with {key}={value}"):
-            water.get_potential_energy()
-    water.info[key] = 0
+    water.info["charge"] = 1
+    assert water.get_potential_energy() == pytest.approx(-119.68, abs=0.01)
+    water.info["charge"] = 0
     assert water.get_potential_energy() == pytest.approx(neutral, abs=1e-6)
 
 
-def test_the_same_charge_in_info_is_accepted():
-    water = molecule("H2O")
-    water.info.update(charge=1, spin=1)
-    energy = XTBCalculator(charge=1, spin=1).get_potential_energy(water)
-    assert energy == pytest.approx(-119.68, abs=0.01)
+def test_two_charges_that_differ_are_refused():
+    water = molecule("H2O", calculator=XTBCalculator(charge=0))
+    water.info["charge"] = 1
+    with pytest.raises(InputError, match=r"charge = 0, atoms.info\['charge'\] = 1"):
+        water.get_potential_energy()
 
 
-def test_impossible_spin_is_refused():
-    with pytest.raises(CalculationFailed, match="unpaired electrons"):
-        XTBCalculator(spin=1).get_potential_energy(molecule("H2O"))
+def test_an_impossible_spin_is_refused():
+    with pytest.raises(InputError, match="1, 3, ... for 10 electrons"):
+        XTBCalculator(spin=2).get_potential_energy(molecule("H2O"))
 
 
 def test_nothing_is_served_after_a_failed_cycle():

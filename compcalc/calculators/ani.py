@@ -1,0 +1,193 @@
+"""ANI models of torchani, with the spread of the ensemble as an uncertainty."""
+
+import importlib.util
+import io
+import sys
+import tempfile
+import types
+import warnings
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+
+from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.catalogue import Scheme
+from compcalc.calculators.state import refuse_charged
+from compcalc.errors import DataError, InputError, UnknownNameError
+from compcalc.units import HARTREE_EV
+
+SHIPPED = "ani-1x"
+"""The model whose weights lie in torchani's wheel: Smith et al., J. Chem. Phys. 148, 241733 (2018)."""
+
+
+class ANI(PotentialCalculator):
+    """An ANI ensemble: H, C, N, O (and F, S, Cl for ANI-2x), neutral closed-shell molecules.
+
+    Args:
+        model: `ANI-1x`, or the directory of another model in NeuroChem's format, as ANI-1ccx and ANI-2x are published:
+            a `.params` file, a `sae_*.dat` file and folders `train0`, `train1`, ...
+        dtype: `float32`, in which the weights were trained, or `float64`.
+        device: torch device.
+
+    Attributes:
+        member_energies: eV, (M,), of each member of the ensemble at the last geometry; None before the first.
+        energy_spread: eV, their sample standard deviation, which grows where the members disagree.
+
+    Raises:
+        UnknownNameError: another dtype.
+        DataError: the directory is missing or incomplete.
+        InputError: no device of that name.
+    """
+
+    def __init__(self, model: str = "ANI-1x", *, dtype: str = "float32", device: str = "cpu"):
+        if dtype not in ("float32", "float64"):
+            raise UnknownNameError("dtype", dtype, ("float32", "float64"))
+        super().__init__()
+        self._torch, torchani = _import_torchani()
+        shipped = model.lower() == SHIPPED
+        folder = Path(torchani.__file__).parent / "resources" / "ani-1x_8x" if shipped else Path(model)
+        self.dtype, self.label_name = dtype, "ANI-1x" if shipped else f"ANI {folder.name}"
+        self._dtype = getattr(self._torch, dtype)
+        try:
+            self._device = self._torch.device(device)
+        except RuntimeError:
+            raise InputError("device", device, "cpu, cuda, cuda:0, mps and the like") from None
+        self._model = _load(torchani, folder).to(device=self._device, dtype=self._dtype).eval()
+        for parameter in self._model.parameters():
+            parameter.requires_grad_(False)
+        self.known_elements = list(self._model.species)
+        self._self_energies = self._model.energy_shifter.self_energies.double().cpu().numpy()
+        self.member_energies: np.ndarray | None = None
+        self.implemented_properties.append("stress")
+
+    @property
+    def energy_spread(self) -> float | None:
+        """Sample standard deviation of the members' energies at the last geometry, eV."""
+        if self.member_energies is None or len(self.member_energies) < 2:
+            return None
+        return float(self.member_energies.std(ddof=1))
+
+    def forget(self) -> None:
+        """Also drop the members' energies."""
+        super().forget()
+        self.member_energies = None
+
+    def energy_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
+        """Energy (eV) and forces (eV/angstrom): the mean over the ensemble.
+
+        Raises:
+            InputError: a charge or spin, which the model would ignore.
+        """
+        refuse_charged(atoms, self.label_name)
+        torch = self._torch
+        positions = torch.tensor(atoms.positions, dtype=self._dtype, device=self._device, requires_grad=True)
+        energy = self._members(atoms, positions, self._cell(atoms)).mean()
+        (gradient,) = torch.autograd.grad(energy, positions)
+        forces = -gradient.double().cpu().numpy() * HARTREE_EV
+        return float(self.member_energies.mean()), forces
+
+    def stress(self, atoms: Atoms) -> np.ndarray:
+        """Stress, eV/angstrom^3, Voigt, (6,), from the gradient with respect to a strain."""
+        if not atoms.pbc.any():
+            raise PropertyNotImplementedError(f"{self.label_name}: no stress without periodic directions")
+        torch = self._torch
+        strain = torch.zeros(3, 3, dtype=self._dtype, device=self._device, requires_grad=True)
+        deformation = torch.eye(3, dtype=self._dtype, device=self._device) + (strain + strain.T) / 2
+        positions = torch.tensor(atoms.positions, dtype=self._dtype, device=self._device) @ deformation
+        energy = self._members(atoms, positions, self._cell(atoms) @ deformation).mean()
+        (gradient,) = torch.autograd.grad(energy, strain)
+        tensor = gradient.double().cpu().numpy() * HARTREE_EV / atoms.get_volume()
+        return tensor[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+
+    def _members(self, atoms: Atoms, positions, cell):
+        """Energies of the members without self energies, hartree, (M,); `member_energies` has them complete."""
+        torch = self._torch
+        index = [self.known_elements.index(symbol) for symbol in atoms.symbols]
+        species = torch.tensor([index], device=self._device)
+        periodic = {}
+        if cell is not None:
+            # torchani takes positions inside the cell. They move by whole lattice vectors, strained with the cell.
+            turns = -np.floor(atoms.cell.complete().scaled_positions(atoms.positions)) * atoms.pbc
+            positions = positions + torch.tensor(turns, dtype=self._dtype, device=self._device) @ cell
+            pbc = torch.tensor(atoms.pbc.tolist(), device=self._device)
+            periodic = {"cell": cell, "pbc": pbc}
+        aevs = self._model.aev_computer((species, positions[None]), **periodic)
+        energies = torch.stack([network(aevs).energies[0] for network in self._model.neural_networks])
+        own = float(self._self_energies[index].sum())
+        # Self energies are thousands of eV: added in float64, they leave the digits of the rest.
+        self.member_energies = (energies.detach().double().cpu().numpy() + own) * HARTREE_EV
+        return energies
+
+    def _cell(self, atoms: Atoms):
+        if not atoms.pbc.any():
+            return None
+        return self._torch.tensor(atoms.cell.complete().array, dtype=self._dtype, device=self._device)
+
+
+def _load(torchani, folder: Path):
+    """The ensemble in a directory of NeuroChem files."""
+    if not folder.is_dir():
+        raise DataError(
+            f"ANI model {folder} is no directory. torchani ships ANI-1x alone; of ANI-1ccx and ANI-2x give the "
+            "directory with their .params file, sae_*.dat file and train0, train1, ... folders: ani:path/to/ani-2x_8x."
+        )
+    constants, self_energies = sorted(folder.glob("*.params")), sorted(folder.glob("sae*.dat"))
+    members = 0
+    while any((folder / f"train{members}").rglob("*.nnf")):
+        members += 1
+    if not (constants and self_energies and members):
+        raise DataError(
+            f"{folder} holds {len(constants)} .params files, {len(self_energies)} sae*.dat files and {members} folders "
+            "train0, train1, ... with networks; allowed: one, one and at least one."
+        )
+    lines = [constants[0], self_energies[0], folder / "train", members]
+    with tempfile.TemporaryDirectory() as scratch:
+        info = Path(scratch) / "model.info"
+        # Absolute paths: torchani joins each line to the place where it would download to.
+        info.write_text("".join(f"{line.resolve() if isinstance(line, Path) else line}\n" for line in lines))
+        try:
+            with redirect_stdout(io.StringIO()):  # it prints a path
+                return torchani.models.BuiltinEnsemble._from_neurochem_resources(str(info))
+        except Exception as error:
+            raise DataError(f"{folder} cannot be read as an ANI model ({type(error).__name__}: {error}).") from error
+
+
+def _import_torchani():
+    """torch and torchani; what torchani's import needs of an old setuptools stands in where it is missing."""
+    with _pkg_resources(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import torch
+        import torchani
+    return torch, torchani
+
+
+@contextmanager
+def _pkg_resources():
+    """A stand-in for `pkg_resources`, which setuptools 82 no longer has, while torchani asks it for a version."""
+    if importlib.util.find_spec("pkg_resources") is not None:
+        yield
+        return
+    stand_in = types.ModuleType("pkg_resources")
+    stand_in.DistributionNotFound = type("DistributionNotFound", (Exception,), {})
+    stand_in.get_distribution = lambda name: types.SimpleNamespace(version="")
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["pkg_resources"]
+
+
+def _build(argument: str, *, dtype: str = "float32", device: str = "cpu") -> ANI:
+    return ANI(argument or "ANI-1x", dtype=dtype, device=device)
+
+
+SCHEME = Scheme(
+    _build,
+    summary="ANI-1x, an ensemble of eight with its spread, or the directory of ANI-1ccx or ANI-2x",
+    example="ani:ANI-1x?dtype=float64",
+    requires=("torchani",),
+    install="pip install 'compcalc[ani]'",
+)

@@ -1,0 +1,1 @@
+"""Potentials that run in another Python interpreter, behind ASE's socket protocol."""
