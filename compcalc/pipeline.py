@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 
 from compcalc.calculators import Spec, get_calculator, parse_spec
+from compcalc.checks import Examination
 from compcalc.checks.accuracy import evaluate, predict
+from compcalc.checks.preflight import fatal, preflight
 from compcalc.dynamics.ase_engine import run_protocol
 from compcalc.dynamics.export import write_extxyz
 from compcalc.dynamics.protocols import Preset, Protocol, get_preset
@@ -40,7 +43,7 @@ HALVES = ("all", "static", "md")
 
 
 class PotentialError(CompcalcError):
-    """The potential fails on every molecule of the task, so that a run would hold nothing."""
+    """The potential fails on every molecule of the task, or gives results of other atoms than those it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,12 @@ class Progress:
     Attributes:
         begin: told the name of a stage and its number of units.
         advance: told each finished unit.
+        examined: told what the short examination of the potential found, before the first unit.
     """
 
     begin: Callable[[str, int], None] = lambda stage, n: None
     advance: Callable[[str, Unit], None] = lambda stage, unit: None
+    examined: Callable[[Examination], None] = lambda found: None
 
 
 class PreparedRun:
@@ -117,8 +122,12 @@ class PreparedRun:
     Args:
         settings: what to do.
 
+    Attributes:
+        preflight: what the short examination of the potential found.
+
     Raises:
-        CompcalcError: an unknown name, missing or damaged data, a potential that cannot be built or fails everywhere.
+        CompcalcError: an unknown name, missing or damaged data, a potential that cannot be built, fails everywhere or
+            gives results of other atoms than those it is asked for.
     """
 
     def __init__(self, settings: RunSettings):
@@ -129,7 +138,7 @@ class PreparedRun:
         self.dataset = DataSet(settings.data)
         self.id_frames = self._frames(self.task.train) if settings.only != "md" else []
         self.ood_frames = self._frames(self.task.ood)
-        self.potential = self._try_potential()
+        self.potential, self.preflight = self._try_potential()
         self.identity = content_hash(
             {
                 "spec": self.spec.text,
@@ -149,11 +158,11 @@ class PreparedRun:
     def _checksums(self) -> list:
         return [[f.molecule.name, f.attributes["sha256"]] for f in self.id_frames + self.ood_frames]
 
-    def _try_potential(self) -> dict[str, Any]:
-        """Build the potential and evaluate one frame of each molecule.
+    def _try_potential(self) -> tuple[dict[str, Any], Examination]:
+        """Build the potential, evaluate one frame of each molecule, and examine it on the smallest that works.
 
         Raises:
-            PotentialError: not one molecule works.
+            PotentialError: not one molecule works, or results are kept too long.
         """
         calculator = get_calculator(self.spec)
         failures = {}
@@ -170,12 +179,24 @@ class PreparedRun:
                 f"{self.spec.text} fails on all {len(groups)} molecules of {self.task.name}; on {name}: {reason}. "
                 "Try the calculator on one molecule in an ASE script, or choose another task."
             )
-        return {
+        working = [frames for frames in groups if frames.molecule.name not in failures]
+        described = {
             "name": getattr(calculator, "label_name", type(calculator).__name__),
             "dtype": getattr(calculator, "dtype", None),
             "sha256": getattr(calculator, "sha256", None),
             "files": self.spec.file_hashes(),
         }
+        return described, self._examined(calculator, min(working, key=lambda frames: len(frames.numbers)))
+
+    def _examined(self, calculator, frames: Frames) -> Examination:
+        found = preflight(calculator, Atoms(frames.numbers, frames.positions[0]))
+        reason = fatal(found)
+        if reason is not None:
+            raise PotentialError(
+                f"{self.spec.text} cannot be measured: {reason.title!r} fails on {frames.molecule.name}. "
+                f"{reason.message} `compcalc check {self.spec.text}` examines it in full."
+            )
+        return replace(found, molecule=frames.molecule.name)
 
     def static_units(self) -> list[Unit]:
         """One unit a molecule and split."""
@@ -247,6 +268,7 @@ def run(settings: RunSettings, out: Path, *, command: str = "", progress: Progre
     progress = progress or Progress()
     started = time.perf_counter()
     prepared = PreparedRun(settings)
+    progress.examined(prepared.preflight)
     loading = time.perf_counter() - started
     earlier = open_run_directory(out, prepared.identity)
     manifest = _manifest(prepared, command, earlier)
@@ -335,6 +357,7 @@ def _manifest(prepared: PreparedRun, command: str, earlier: dict | None) -> dict
         "compcalc": version("compcalc"),
         "spec": prepared.spec.text,
         "potential": prepared.potential,
+        "preflight": prepared.preflight.to_dict(),
         "task": prepared.task.name,
         "question": prepared.task.question,
         "preset": asdict(prepared.preset),

@@ -33,6 +33,11 @@ def moved_atoms(subject: Subject) -> Finding:
     # Two evaluations of different geometries never agree in every digit, unless one of them was not made.
     same = {"energy": moved[0] == first[0], "forces": np.array_equal(moved[1], first[1])}
     stale = [name for name, unchanged in same.items() if unchanged]
+    if len(stale) == 2 and not first[1].any():
+        return warned(
+            f"No force acts on {subject.molecule}, and moving an atom by {MOVE_ANGSTROM} angstrom changes nothing: the "
+            "potential is flat, or does not reach from atom to atom. Is it meant for this molecule?"
+        )
     if stale:
         return failed(
             f"After {atoms.symbols[atom]}{atom} has moved by {MOVE_ANGSTROM} angstrom, the {' and '.join(stale)} of "

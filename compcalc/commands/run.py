@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
+from compcalc.checks import Examination, Verdict
 from compcalc.commands.progress import progress_bar
 from compcalc.execution import Unit
 from compcalc.pipeline import Progress, RunSettings, run
 from compcalc.records import OutcomeKind
 from compcalc.report.terminal import print_summary
+from compcalc.report.wording import printable
 
 STAGES = {"static": "energies and forces", "md": "molecular dynamics"}
 
@@ -33,7 +36,14 @@ def run_with_progress(settings: RunSettings, out: Path, command: str, console: C
         def advance(stage: str, unit: Unit) -> None:
             bar.advance(bars[stage])
 
-        done = run(settings, out, command=command, progress=Progress(begin, advance))
+        def examined(found: Examination) -> None:
+            for verdict in (Verdict.FAIL, Verdict.WARN):
+                for finding in found.with_verdict(verdict):
+                    console.print(
+                        Text(printable(f"warning: {finding.title}: {finding.message}")), style="yellow", highlight=False
+                    )
+
+        done = run(settings, out, command=command, progress=Progress(begin, advance, examined))
     print_summary(console, done["manifest"], done["metrics"], out / "report.html")
     return 3 if _has_other_failures(done["metrics"]) else 0
 

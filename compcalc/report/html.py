@@ -88,7 +88,7 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
     return {
         "title": str((manifest.get("potential") or {}).get("name") or manifest.get("spec") or "unnamed potential"),
         "manifest": manifest,
-        "verdict": verdict(metrics),
+        "verdict": verdict(metrics, manifest.get("preflight")),
         "tiles": _tiles(metrics, energy),
         "rows": rows,
         "runs": md_runs(metrics),

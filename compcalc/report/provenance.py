@@ -20,6 +20,7 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Potential", potential.get("name")),
         ("Specification", manifest.get("spec")),
         ("Precision", potential.get("dtype")),
+        ("Examined before the run", _preflight(manifest.get("preflight"))),
         ("Model file SHA-256", potential.get("sha256")),
         ("Task", manifest.get("task") or "none: the molecules are the user's own"),
         ("Parts run", {"all": "static checks and MD"}.get(manifest.get("only"), manifest.get("only"))),
@@ -36,6 +37,14 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Versions", _versions(manifest.get("versions"))),
     ]
     return [(label, MISSING if value in (None, "") else str(value)) for label, value in lines]
+
+
+def _preflight(preflight: object) -> str | None:
+    """`forces = -gradient: pass, ...; on alkane/02`."""
+    if not isinstance(preflight, Mapping) or not preflight.get("findings"):
+        return None
+    words = ", ".join(f"{f.get('title')}: {str(f.get('verdict')).replace('_', ' ')}" for f in preflight["findings"])
+    return f"{words}; on {preflight.get('molecule')}"
 
 
 def _preset(preset: object) -> str | None:

@@ -46,7 +46,7 @@ def print_summary(
     for line in _failure_lines(rows):
         _say(console, line)
     console.print()
-    found = verdict(metrics)
+    found = verdict(metrics, manifest.get("preflight"))
     _say(console, f"{_potential(manifest)}: {found.headline}", style="bold")
     for sentence in found.sentences:
         _say(console, f"- {sentence}")

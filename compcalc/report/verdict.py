@@ -45,7 +45,7 @@ class Verdict:
     sentences: tuple[str, ...]
 
 
-def verdict(metrics: Mapping[str, Any]) -> Verdict:
+def verdict(metrics: Mapping[str, Any], preflight: Mapping[str, Any] | None = None) -> Verdict:
     """Judge a run.
 
     No wording promises safety: a short run without a failure is weak evidence, and a run that ended for another reason
@@ -53,10 +53,13 @@ def verdict(metrics: Mapping[str, Any]) -> Verdict:
 
     Args:
         metrics: content of metrics.json.
+        preflight: what the short examination before the run found, as in run.json.
     """
     count = count_runs(md_runs(metrics))
-    level = _level(metrics, count)
+    faults = _faults(preflight)
+    level = _level(metrics, count, faults)
     sentences = [
+        *faults,
         *_ratio_sentences(metrics),
         *_run_sentences(metrics, count),
         *_drift_sentences(metrics),
@@ -66,9 +69,18 @@ def verdict(metrics: Mapping[str, Any]) -> Verdict:
     return Verdict(level, _headline(level, metrics, count), tuple(sentences))
 
 
-def _level(metrics: Mapping, count: RunCount) -> str:
+def _faults(preflight: Mapping | None) -> list[str]:
+    """What the examination before the run faulted or warned of."""
+    findings = (preflight or {}).get("findings") or ()
+    found = [f for verdict in ("fail", "warn") for f in findings if f.get("verdict") == verdict]
+    return [f"Examined before the run: {f.get('message')}" for f in found]
+
+
+def _level(metrics: Mapping, count: RunCount, faults: list[str]) -> str:
     if count.unstable:
         return UNSTABLE
+    if faults:
+        return CAUTION
     nothing_works = _failed_frames(metrics) and not _any_force(metrics)
     if count.other or nothing_works or _failed_frames(metrics) or _large_ratio(metrics) or _high_drift(metrics):
         return CAUTION
@@ -82,6 +94,8 @@ def _headline(level: str, metrics: Mapping, count: RunCount) -> str:
         return "The potential gave no usable force on any molecule."
     if level == CAUTION and count.n and not count.physical:
         return "No MD run reached a physical end, so nothing is known about stability."
+    if level == CAUTION and not count.n:
+        return "Stability was not tested, and the points below need your attention."
     if level == CAUTION and count.physical:
         return "No MD run became unstable, but read the points below before using the potential."
     if level == NOTHING_SEEN:

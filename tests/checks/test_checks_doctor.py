@@ -120,6 +120,16 @@ def test_ignored_changes_are_found(ignored, check_name):
     assert finding.verdict is FAIL and "the old result comes back" in finding.message
 
 
+def test_a_flat_potential_is_not_called_stale():
+    class Flat(samples.Good):
+        def calculate(self, atoms=None, properties=(), system_changes=()):
+            super().calculate(atoms, properties, system_changes)
+            self.results |= {"energy": 0.0, "free_energy": 0.0, "forces": 0 * self.results["forces"]}
+
+    finding = Doctor(Flat(), samples.ethanol()).finding("moved_atoms")
+    assert finding.verdict is WARN and "the potential is flat" in finding.message
+
+
 def test_what_rests_on_stale_results_is_not_judged():
     found = examine(samples.Stale(), samples.ethanol())
     rotation = next(f for f in found.findings if f.name == "rotation")

@@ -29,6 +29,21 @@ def test_each_ending_has_its_level(metrics, kind):
     assert verdict(metrics).level == expected
 
 
+def test_what_was_faulted_before_the_run_comes_first(metrics):
+    findings = [
+        {"verdict": "pass", "message": "all is well"},
+        {"verdict": "warn", "message": "it is a bit noisy"},
+        {"verdict": "fail", "message": "forces in hartree?"},
+    ]
+    found = verdict(metrics, {"findings": findings})
+    assert found.level == CAUTION
+    assert found.sentences[0].endswith("forces in hartree?") and found.sentences[1].endswith("a bit noisy")
+    assert "all is well" not in everything(found)
+    assert verdict({"static": None, "md": None}, {"findings": findings}).level == CAUTION
+    end_run(metrics["md"]["runs"][0], OutcomeKind.BOND_BROKEN, "a cause")
+    assert verdict(metrics, {"findings": findings}).level == UNSTABLE
+
+
 def test_an_outcome_nobody_knows_is_not_stable(metrics):
     end_run(metrics["md"]["runs"][0], "abducted", "")
     found = verdict(metrics)

@@ -1,0 +1,77 @@
+"""What is found wrong with a potential before its first number, and where it is said."""
+
+import json
+
+import pytest
+
+from compcalc.cli import main
+from compcalc.pipeline import PotentialError, RunSettings, run
+
+pytestmark = pytest.mark.usefixtures("tiny_task", "tiny_preset")
+
+FAULTY = """
+from ase.calculators.calculator import Calculator, all_changes
+from ase.units import Ha
+from compcalc import get_calculator
+
+
+class Faulty(Calculator):
+    implemented_properties = ["energy", "forces"]
+
+    def __init__(self, fault):
+        super().__init__()
+        self.fault, self.right, self.kept = fault, get_calculator("mmff94"), {}
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        if self.fault == "stale" and len(atoms) in self.kept:
+            self.results = dict(self.kept[len(atoms)])
+            return
+        copy = atoms.copy()
+        energy, forces = self.right.get_potential_energy(copy), self.right.get_forces(copy)
+        if self.fault == "hartree":
+            forces = forces / Ha
+        self.results = self.kept[len(atoms)] = {"energy": energy, "forces": forces}
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    path = tmp_path / "faulty.py"
+    path.write_text(FAULTY)
+    return f"file:{path}:Faulty?fault="
+
+
+def settings(spec, data, **options):
+    return RunSettings(spec, "length", data=data, workers=1, **options)
+
+
+def test_results_kept_too_long_are_refused_before_anything_is_written(faulty, tiny_data, tmp_path):
+    with pytest.raises(PotentialError, match=r"the energy and forces of the old geometry come back.*compcalc check"):
+        run(settings(f"{faulty}stale", tiny_data), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_forces_in_another_unit_are_measured_and_named(faulty, tiny_data, tmp_path):
+    done = run(settings(f"{faulty}hartree", tiny_data, only="static"), tmp_path / "run")
+    found = {f["name"]: f for f in done["manifest"]["preflight"]["findings"]}
+    assert found["forces"]["verdict"] == "fail"
+    assert found["forces"]["details"]["factor"] == pytest.approx(1 / 27.2114, rel=1e-3)
+    assert found["net_force"]["verdict"] == found["moved_atoms"]["verdict"] == "pass"
+    assert "27.21 times too small: forces in hartree/angstrom?" in (tmp_path / "run/report.html").read_text()
+
+
+def test_the_terminal_warns_before_the_first_work_unit(faulty, tiny_data, tmp_path, capsys, monkeypatch):
+    arguments = ["run", f"{faulty}hartree", "--task", "length", "--only", "static", "--workers", "1"]
+    monkeypatch.setattr("sys.argv", ["compcalc", *arguments, "--data", str(tiny_data), "--out", str(tmp_path / "run")])
+    with pytest.raises(SystemExit):
+        main()
+    words = " ".join(capsys.readouterr().out.split())
+    assert words.index("warning: forces = -gradient") < words.index("energies and forces: 3 work units")
+
+
+@pytest.mark.parametrize("spec", ["tblite:GFN2-xTB", "mmff94"])
+def test_nothing_is_held_against_a_sound_potential(spec, tiny_data, tmp_path):
+    done = run(settings(spec, tiny_data, only="static"), tmp_path / "run")
+    preflight = json.loads((tmp_path / "run/run.json").read_text())["preflight"]
+    assert preflight["verdict"] == "pass" and len(preflight["findings"]) == 7
+    assert preflight["molecule"] in {row["molecule"] for row in done["metrics"]["static"]["molecules"]}
