@@ -13,6 +13,7 @@ CURVATURE_ERROR = 40.0
 NOISE_OVER_STEP = 4.0
 """Largest of some tens of differences (E+ - E-) / 2h, in units of the scatter of one energy over h."""
 
+REFINEMENT = 4
 DISPLACEMENTS = 61
 """Evaluations of `Subject.displaced`, which the first check that needs them makes."""
 
@@ -68,25 +69,39 @@ def _cause(found: Proportion, numeric: np.ndarray, analytic: np.ndarray) -> str:
 
 @check("symmetric Hessian", evaluations=DISPLACEMENTS)
 def jacobian(subject: Subject) -> Finding:
-    """||J - J^T|| / ||J|| of the force Jacobian J = dF/dx, by central differences of the forces."""
-    moved, n = subject.displaced, 3 * len(subject.displaced.atoms)
-    slopes = (moved.forces[:, :, 0] - moved.forces[:, :, 1]) / (2 * moved.step)
-    matrix = slopes[:, :, moved.atoms].reshape(n, n)
-    size = float(np.linalg.norm(matrix))
-    if size == 0:
+    """||J - J^T|| / ||J|| of the force Jacobian J = dF/dx, by central differences of the forces.
+
+    Where the forces bend within a step, differences alone look asymmetric. That error falls with the square of the
+    step, so an asymmetry beyond the limit is judged again after Richardson's extrapolation from a quarter of the step.
+    """
+    moved, noise = subject.displaced, subject.noise.forces
+    matrix, step, noise_gain = moved.jacobian, moved.step, 1.0
+    if not matrix.any():
         return not_applicable("The forces do not change when an atom moves.")
-    asymmetry = float(np.linalg.norm(matrix - matrix.T)) / size
-    noise = 2 * n * subject.noise.forces / (moved.step * size)
+    found, limit = _asymmetry(matrix), subject.tolerances.asymmetry
+    if found > max(limit, _asymmetry_of_noise(matrix, noise, step)):
+        step /= REFINEMENT
+        matrix = (REFINEMENT**2 * subject.displaced_by(step).jacobian - matrix) / (REFINEMENT**2 - 1)
+        found, noise_gain = _asymmetry(matrix), REFINEMENT**2 / (REFINEMENT**2 - 1)
     return judged(
-        asymmetry,
-        max(subject.tolerances.asymmetry, noise),
+        found,
+        max(limit, noise_gain * _asymmetry_of_noise(matrix, noise, step)),
         "",
         "The forces have a potential: their Jacobian is symmetric.",
-        f"The Jacobian of the forces is asymmetric by {asymmetry:.2g} of its size: no energy has these forces, so that "
+        f"The Jacobian of the forces is asymmetric by {found:.2g} of its size: no energy has these forces, so that "
         "NVE heats or cools. Use the gradient of the energy where the model offers it.",
-        step_angstrom=moved.step,
-        jacobian_norm_ev_per_angstrom2=size,
+        step_angstrom=step,
+        jacobian_norm_ev_per_angstrom2=float(np.linalg.norm(matrix)),
     )
+
+
+def _asymmetry(matrix: np.ndarray) -> float:
+    return float(np.linalg.norm(matrix - matrix.T) / np.linalg.norm(matrix))
+
+
+def _asymmetry_of_noise(matrix: np.ndarray, noise: float, step: float) -> float:
+    """What `noise` in the forces (eV/angstrom) alone would show at a step (angstrom), with a margin of two."""
+    return float(2 * len(matrix) * noise / (step * np.linalg.norm(matrix)))
 
 
 @check("net force", evaluations=1)

@@ -32,6 +32,13 @@ class Displaced:
     energies: np.ndarray
     forces: np.ndarray
 
+    @property
+    def jacobian(self) -> np.ndarray:
+        """dF/dx of the moved atoms by central differences, eV/angstrom^2, (3M, 3M)."""
+        slopes = (self.forces[:, :, 0] - self.forces[:, :, 1]) / (2 * self.step)
+        size = 3 * len(self.atoms)
+        return slopes[:, :, self.atoms].reshape(size, size)
+
 
 @dataclass(frozen=True)
 class FirstCall:
@@ -178,15 +185,19 @@ class Subject:
     @cached_property
     def displaced(self) -> Displaced:
         """Single coordinates of up to `MOST_DISPLACED` atoms moved by plus and minus `step`."""
+        return self.displaced_by(self.step)
+
+    def displaced_by(self, step: float) -> Displaced:
+        """Single coordinates of up to `MOST_DISPLACED` atoms moved by plus and minus `step`, angstrom."""
         n = len(self.atoms)
         atoms = np.unique(np.linspace(0, n - 1, min(n, MOST_DISPLACED)).round().astype(int))
         energies = np.empty((len(atoms), 3, 2))
         forces = np.empty((len(atoms), 3, 2, n, 3))
         for m, axis, side in np.ndindex(energies.shape):
             positions = self.atoms.positions.copy()
-            positions[atoms[m], axis] += (self.step, -self.step)[side]
+            positions[atoms[m], axis] += (step, -step)[side]
             energies[m, axis, side], forces[m, axis, side] = self.at(positions)
-        return Displaced(self.step, atoms, energies, forces)
+        return Displaced(step, atoms, energies, forces)
 
     def _timed(self, calculator: BaseCalculator, for_energy: Atoms, for_forces: Atoms) -> Result:
         self.evaluations += 1

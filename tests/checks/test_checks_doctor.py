@@ -120,6 +120,24 @@ def test_ignored_changes_are_found(ignored, check_name):
     assert finding.verdict is FAIL and "the old result comes back" in finding.message
 
 
+def test_forces_that_bend_within_a_step_are_not_called_non_conservative():
+    start = samples.ethanol().positions
+
+    class Bending(samples.Good):
+        def computed(self):
+            energy, forces, virial = super().computed()
+            x, y = (self.atoms.positions - start)[[0, 1], [0, 1]] * (150, 10)
+            forces = forces.copy()
+            forces[0, 0] -= 0.05 * 150 * np.cos(x) * np.sin(y)
+            forces[1, 1] -= 0.05 * 10 * np.sin(x) * np.cos(y)
+            return energy + 0.05 * np.sin(x) * np.sin(y), forces, virial
+
+    doctor = Doctor(Bending(), samples.ethanol())
+    matrix = doctor.subject.displaced.jacobian
+    assert np.linalg.norm(matrix - matrix.T) > 1.5 * doctor.subject.tolerances.asymmetry * np.linalg.norm(matrix)
+    assert doctor.finding("jacobian").verdict is Verdict.PASS
+
+
 def test_a_flat_potential_is_not_called_stale():
     class Flat(samples.Good):
         def calculate(self, atoms=None, properties=(), system_changes=()):
