@@ -45,7 +45,7 @@ def after_failure(subject: Subject) -> Finding:
             continue
         tried.append(words)
         again, second = attempt(lambda atoms=atoms: _unchecked(subject, atoms))
-        if second is None and np.isfinite(again[0]):
+        if second is None and np.isfinite(again[0]) and np.isfinite(again[1]).all():
             return failed(
                 f"With {words} the first call raises ({reason(error, 80)}) and the second returns {again[0]:.6g} eV "
                 "for the same atoms: what was left in `results` is served. Empty results before computing.",

@@ -16,7 +16,7 @@ from compcalc.molecules.own import own_molecule
 DISPLACEMENT_ANGSTROM = 0.03
 """Standard deviation of the noise on each coordinate: at a minimum there are no forces to check."""
 
-MOLECULES = {"ethanol": "CCO", "propane": "CCC", "water": "O"}
+MOLECULES = {"ethanol": "CCO", "propane": "CCC", "water": "O", "ammonia": "N"}
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al", "Ar", "Fe", "Si")
 BOX_ANGSTROM = 40.0
 _SEED = 7
@@ -58,10 +58,10 @@ def _given(atoms: Atoms) -> list[tuple[str, Atoms]]:
 
 
 def _defaults(calculator: BaseCalculator) -> Iterator[tuple[str, Atoms]]:
-    """A molecule of elements that the potential says it knows, else a cluster; both where it says nothing."""
+    """Molecules of elements that the potential says it knows, else a cluster; both where it says nothing."""
     known = declared_elements(Subject(calculator, Atoms("H")))
     covered = [(name, atoms) for name, atoms in _molecules() if not known or set(atoms.symbols) <= known]
-    yield from covered[:1]
+    yield from covered
     if not known or not covered:
         symbol = next((s for s in METALS if not known or s in known), None) or min(known)
         yield f"{symbol}13 cluster", cluster(symbol)

@@ -253,6 +253,38 @@ def test_the_test_molecule_suits_the_potential(known, chosen):
     assert doctor.finding("evaluates").value > 0.05
 
 
+def test_rounding_of_a_large_energy_in_single_precision_is_noise():
+    class Rounded(samples.Good):
+        def store(self, energy, forces, virial, properties):
+            super().store(np.float32(energy - 300), forces.astype(np.float32), virial, properties)
+
+    doctor = Doctor(Rounded(), samples.ethanol())
+    assert doctor.subject.noise.energy == pytest.approx(2.0**-15 / np.sqrt(12))
+    assert doctor.finding("forces").verdict is Verdict.PASS
+
+
+def test_finite_energy_with_nan_forces_is_a_failure_that_lasts():
+    class HalfFailed(samples.Good):
+        def computed(self):
+            energy, forces, virial = super().computed()
+            pairs = np.triu_indices(len(self.atoms), 1)
+            close = self.atoms.get_all_distances()[pairs].min(initial=9) < 0.3
+            return energy, forces * (np.nan if close else 1.0), virial
+
+    finding = Doctor(HalfFailed(), samples.ethanol()).finding("after_failure")
+    assert finding.verdict is Verdict.PASS
+    assert "two atoms on top of each other" in finding.details["tried"]
+
+
+def test_a_hydrocarbon_potential_that_declares_nothing_is_tested_on_one():
+    class Hydrocarbons(samples.Good):
+        def computed(self):
+            [(6, 1).index(z) for z in self.atoms.numbers]
+            return super().computed()
+
+    assert examine(Hydrocarbons(), only=["evaluates"]).molecule == "propane"
+
+
 def test_a_potential_that_needs_a_cell_gets_one():
     class NeedsCell(samples.Good):
         def computed(self):
