@@ -35,6 +35,13 @@ def test_run_from_python(tmp_path, capsys):
     assert (tmp_path / "run/report.html").is_file()
 
 
+def test_wrap_a_model(capsys):
+    load("wrap_a_model.py")["main"]()
+    printed = capsys.readouterr().out
+    assert "spring: 0.180 eV, -3.600 eV/angstrom" in printed
+    assert "sound: True" in printed
+
+
 def test_no_example_is_left_untested():
     source = Path(__file__).read_text()
     assert all(f'"{path.name}"' in source for path in EXAMPLES.glob("*.py"))

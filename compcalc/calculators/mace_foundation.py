@@ -1,5 +1,7 @@
 """MACE foundation models by name: weights from mace-torch's cache, or fetched into it once."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from compcalc.calculators.catalogue import Scheme
@@ -33,7 +35,9 @@ def foundation_model(family: str, name: str) -> Path:
             return candidate
     cache.mkdir(parents=True, exist_ok=True)
     try:
-        known._urlretrieve_with_timeout(url, str(cache / kept))
+        # mace-torch shows its progress on stdout, which belongs to results.
+        with redirect_stdout(sys.stderr):
+            known._urlretrieve_with_timeout(url, str(cache / kept))
     except Exception as error:
         raise DataError(
             f"mace-{family}:{name} is not in {cache} and cannot be fetched ({type(error).__name__}: {error}). "

@@ -4,6 +4,7 @@ from collections import defaultdict
 from itertools import groupby
 
 from rich.table import Table
+from rich.text import Text
 
 from compcalc.calculators import SCHEMES, get_scheme
 from compcalc.records import Molecule
@@ -86,5 +87,6 @@ def calculator_table(rows: list[dict]) -> Table:
     for row in rows:
         available = "yes" if row["available"] else f"no: {row['install']}".rstrip(": ")
         summary = row["summary"] if row["from"] == "compcalc" else f"{row['summary']} (from {row['from']})"
-        table.add_row(row["scheme"], summary, row["example"], available)
+        # As Text: [extra] in an install command is no markup.
+        table.add_row(*(Text(cell) for cell in (row["scheme"], summary, row["example"], available)))
     return table
