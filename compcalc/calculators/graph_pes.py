@@ -17,7 +17,11 @@ def _build(argument: str, *, device: str = "cpu", skin: float = 1.0) -> CheckedC
     model = load_model(argument)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     inner = model.ase_calculator(device=device, skin=skin)
-    return CheckedCalculator(inner, f"graph-pes {Path(argument).name}", knows_charge=False, dtype=dtype)
+    # The elements that it was fitted to; one that was fitted to none takes them all.
+    known = list(getattr(model, "elements_seen", ())) or None
+    return CheckedCalculator(
+        inner, f"graph-pes {Path(argument).name}", knows_charge=False, known_elements=known, dtype=dtype
+    )
 
 
 SCHEME = Scheme(

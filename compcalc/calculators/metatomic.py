@@ -10,6 +10,7 @@ from compcalc.errors import DataError
 def _build(
     argument: str, *, device: str | None = None, extensions: str | None = None, non_conservative: bool = False
 ) -> CheckedCalculator:
+    from ase.data import chemical_symbols
     from metatomic_ase import MetatomicCalculator
 
     if not Path(argument).is_file():
@@ -19,9 +20,16 @@ def _build(
     inner = MetatomicCalculator(
         argument, device=device, extensions_directory=extensions, non_conservative=non_conservative
     )
-    # It reads the charge and the multiplicity under compcalc's keys, where the model asks for them; whether this one
-    # does is for the model to say.
-    return CheckedCalculator(inner, f"metatomic {Path(argument).name}")
+    # Where the model asks for them, metatomic reads the charge and the multiplicity under compcalc's own keys.
+    asked = set(inner._model.requested_inputs())
+    return CheckedCalculator(
+        inner,
+        f"metatomic {Path(argument).name}",
+        knows_charge="charge" in asked,
+        knows_spin="spin_multiplicity" in asked,
+        known_elements=[chemical_symbols[z] for z in inner._model.capabilities().atomic_types],
+        dtype=inner._model.capabilities().dtype,
+    )
 
 
 SCHEME = Scheme(
