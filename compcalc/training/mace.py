@@ -42,12 +42,12 @@ class MACESettings:
         device: torch device.
     """
 
-    channels: int = 16
+    channels: int = 32
     max_L: int = 0
     max_ell: int = 2
     correlation: int = 2
     layers: int = 2
-    r_max: float = 4.5
+    r_max: float = 3.5
     radial: int = 32
     epochs: int = 60
     batch_size: int = 5

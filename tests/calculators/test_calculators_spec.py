@@ -9,6 +9,7 @@ from ase.calculators.lj import LennardJones
 
 from compcalc.calculators import Scheme, get_calculator, get_scheme, parse_spec
 from compcalc.calculators.catalogue import SCHEMES
+from compcalc.calculators.checked import CheckedCalculator
 from compcalc.commands.listing import calculator_rows, calculator_table
 from compcalc.errors import (
     DataError,
@@ -162,15 +163,16 @@ def plugins(monkeypatch):
 
 
 def test_scheme_of_another_package(plugins):
-    assert isinstance(get_calculator("lj?rc=4.0&sigma=2"), LennardJones)
-    assert get_calculator("lj?rc=4.0&sigma=2").parameters.rc == 4.0
+    built = get_calculator("lj?rc=4.0&sigma=2")
+    assert isinstance(built, CheckedCalculator) and isinstance(built.inner, LennardJones)
+    assert built.inner.parameters.rc == 4.0
     assert get_scheme("lj").summary == "Lennard-Jones of another package."
     assert get_scheme("lj2") is LJ_SCHEME
     assert SCHEMES.origin("lj") == "unknown"
 
 
 def test_options_of_another_package_may_be_ordinary_arguments(plugins):
-    assert get_calculator("two?rc=4.0&sigma=3").parameters.sigma == 3
+    assert get_calculator("two?rc=4.0&sigma=3").inner.parameters.sigma == 3
     with pytest.raises(InputError, match="rc, sigma"):
         get_calculator("two?argument=1")
 
