@@ -1,9 +1,9 @@
 """Frozen, shape-checked records that pass between the stages.
 
-Symbols in the shapes: T frames, N atoms, B bonds, S logged steps, F stored frames. Units as in `compcalc.units`.
+Symbols in the shapes: T frames, N atoms, M molecules of a batch, A atoms of a batch, B bonds, S logged steps, F stored frames. Units as in `compcalc.units`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -29,6 +29,65 @@ class Molecule:
     def file_stem(self) -> str:
         """The name in a form that is safe as a file name."""
         return "".join(c if c.isalnum() or c in "._" else "-" for c in self.name)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Isolated molecules side by side, for one evaluation of all.
+
+    Attributes:
+        numbers: atomic numbers of all molecules one after the other, (A,).
+        positions: angstrom, (A, 3).
+        offsets: first atom of each molecule, and A at the end, (M + 1,).
+    """
+
+    numbers: np.ndarray
+    positions: np.ndarray
+    offsets: np.ndarray
+
+    def __post_init__(self):
+        total = len(self.numbers)
+        _check_shapes(self, numbers=(total,), positions=(total, 3), offsets=(len(self.offsets),))
+        if (
+            len(self.offsets) < 2
+            or self.offsets[0] != 0
+            or self.offsets[-1] != total
+            or np.any(np.diff(self.offsets) < 1)
+        ):
+            raise InputError("offsets", self.offsets.tolist(), f"ascending from 0 to {total}, one more than molecules")
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of atoms of each molecule, (M,)."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def of(cls, molecules: Sequence[tuple[np.ndarray, np.ndarray]]) -> "Batch":
+        """From the numbers (N,) and positions (N, 3) of each molecule."""
+        sizes = [len(numbers) for numbers, _ in molecules]
+        return cls(
+            np.concatenate([numbers for numbers, _ in molecules]).astype(np.int64),
+            np.concatenate([positions for _, positions in molecules]).astype(float),
+            np.concatenate([[0], np.cumsum(sizes)]),
+        )
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a potential says of a batch.
+
+    Attributes:
+        energies: eV, (M,).
+        forces: eV/angstrom, (A, 3).
+        spread: standard deviation over an ensemble's members, eV, (M,); None where there is no ensemble.
+    """
+
+    energies: np.ndarray
+    forces: np.ndarray
+    spread: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
