@@ -1,6 +1,7 @@
 """Frozen, shape-checked records that pass between the stages.
 
-Symbols in the shapes: T frames, N atoms, M molecules of a batch, A atoms of a batch, B bonds, S logged steps, F stored frames. Units as in `compcalc.units`.
+Symbols in the shapes: T frames, N atoms, M molecules of a batch, A atoms of a batch, B bonds, S logged steps, F stored
+frames. Units as in `compcalc.units`.
 """
 
 from collections.abc import Mapping, Sequence
