@@ -1,0 +1,103 @@
+"""Velocity Verlet and BAOAB Langevin dynamics for the atoms of many molecules at once, on bare arrays.
+
+A step is `before` (from the old forces to the new positions), then the new forces, then `after`. Positions in angstrom,
+forces in eV/angstrom, masses in u, times in ASE's unit (angstrom sqrt(u/eV)), so that no factor is needed between them;
+velocities accordingly. Every array is (A, 3) over the A atoms of the batch; `before` returns new arrays.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import units
+
+from compcalc.dynamics.protocols import Protocol
+
+_BLOCK = 64
+"""Steps whose noise is drawn at once: a call for each run at each step would cost more than the step itself."""
+
+
+def thermal_velocities(masses: np.ndarray, temperature_k: float, rng: np.random.Generator) -> np.ndarray:
+    """Maxwell-Boltzmann velocities, (N, 3), for `masses`, (N,); the same draw as ASE's `thermalize_momenta`."""
+    return rng.standard_normal((len(masses), 3)) * _thermal_spread(masses, temperature_k)
+
+
+class Verlet:
+    """Velocity Verlet.
+
+    Args:
+        masses: u, (A,).
+        protocol: for its time step.
+    """
+
+    def __init__(self, masses: np.ndarray, protocol: Protocol):
+        self._step = protocol.timestep_fs * units.fs
+        self._kick = 0.5 * self._step / masses[:, None]
+
+    def before(
+        self, positions: np.ndarray, velocities: np.ndarray, forces: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and velocities at which the forces are needed."""
+        velocities = velocities + self._kick * forces
+        return positions + self._step * velocities, velocities
+
+    def after(self, velocities: np.ndarray, forces: np.ndarray) -> np.ndarray:
+        """Velocities at the end of the step."""
+        return velocities + self._kick * forces
+
+    def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
+        """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
+        self._kick = self._kick[atoms]
+
+
+class Langevin:
+    """BAOAB (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34); nothing is held fixed.
+
+    Args:
+        masses: u, (A,).
+        sizes: number of atoms of each run, (M,).
+        rngs: one generator a run.
+        protocol: for its time step, friction and temperature.
+        steps: how many will be made; no more random numbers are drawn than these take.
+    """
+
+    def __init__(
+        self, masses: np.ndarray, sizes: Sequence[int], rngs: Sequence[np.random.Generator], protocol: Protocol,
+        steps: int,
+    ):  # fmt: skip
+        self._half = 0.5 * protocol.timestep_fs * units.fs
+        self._kick = self._half / masses[:, None]
+        self._decay = np.exp(-protocol.friction_per_fs * protocol.timestep_fs)
+        self._spread = np.sqrt(1.0 - self._decay**2) * _thermal_spread(masses, protocol.temperature_k)
+        self._sizes, self._rngs, self._left = list(sizes), list(rngs), steps
+        self._noise, self._next = np.empty((0, len(masses), 3)), 0
+
+    def before(
+        self, positions: np.ndarray, velocities: np.ndarray, forces: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and velocities at which the forces are needed."""
+        velocities = velocities + self._kick * forces
+        positions = positions + self._half * velocities
+        velocities = self._decay * velocities + self._draw()
+        return positions + self._half * velocities, velocities
+
+    def after(self, velocities: np.ndarray, forces: np.ndarray) -> np.ndarray:
+        """Velocities at the end of the step."""
+        return velocities + self._kick * forces
+
+    def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
+        """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
+        self._kick, self._spread, self._noise = self._kick[atoms], self._spread[atoms], self._noise[:, atoms]
+        self._sizes = [size for size, kept in zip(self._sizes, runs, strict=True) if kept]
+        self._rngs = [rng for rng, kept in zip(self._rngs, runs, strict=True) if kept]
+
+    def _draw(self) -> np.ndarray:
+        if self._next == len(self._noise):
+            block = min(_BLOCK, self._left)
+            drawn = [rng.standard_normal((block, n, 3)) for rng, n in zip(self._rngs, self._sizes, strict=True)]
+            self._noise, self._next, self._left = np.concatenate(drawn, axis=1) * self._spread, 0, self._left - block
+        self._next += 1
+        return self._noise[self._next - 1]
+
+
+def _thermal_spread(masses: np.ndarray, temperature_k: float) -> np.ndarray:
+    return np.sqrt(units.kB * temperature_k / masses[:, None])

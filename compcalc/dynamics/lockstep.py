@@ -1,0 +1,162 @@
+"""Runs many molecules and replicas through one protocol together, with one batched evaluation a step."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from ase import units
+
+from compcalc.dynamics.evaluation import BatchPotential, Evaluator
+from compcalc.dynamics.failures import failure
+from compcalc.dynamics.guard import Limits
+from compcalc.dynamics.integrators import Langevin, Verlet
+from compcalc.dynamics.members import Members, Start
+from compcalc.dynamics.protocols import Protocol
+from compcalc.dynamics.recorder import Recorder
+from compcalc.dynamics.screen import Screen
+from compcalc.records import Outcome, OutcomeKind, Trajectory
+
+__all__ = ["Start", "run_lockstep"]
+
+
+def run_lockstep(
+    starts: Sequence[Start],
+    calculator: BatchPotential,
+    protocol: Protocol,
+    *,
+    seed: int = 0,
+    limits: Limits | None = None,
+) -> list[Trajectory]:
+    """Equilibrate, then run `protocol`, for all `starts` at once; how each ends is its outcome, not an exception.
+
+    The same physics, random numbers, guards and records as `ase_engine.run_protocol`, run by run: a trajectory does not
+    depend on its neighbours, apart from what rounding in the calculator's batches does. A run that ends leaves the
+    batch. `seconds` of the trajectories add up to the wall time of the group.
+
+    Args:
+        starts: one entry a run.
+        calculator: the potential under test.
+        protocol: what to run.
+        seed: seed of the run.
+        limits: of the guards.
+
+    Returns:
+        One trajectory a start, in their order.
+    """
+    if not starts:
+        return []
+    group = _Lockstep(starts, calculator, protocol, seed, limits or Limits())
+    # Numbers that overflow are the guards' business.
+    with np.errstate(over="ignore", invalid="ignore"):
+        group.run(calculator)
+    return group.trajectories()
+
+
+class _Lockstep:
+    def __init__(self, starts, calculator, protocol, seed, limits):
+        self.begun = time.perf_counter()
+        self.starts, self.protocol, self.limits = starts, protocol, limits
+        self.members = Members(starts, protocol, seed)
+        self.evaluate = Evaluator(calculator)
+        self.recorder = Recorder(protocol, self.members.sizes)
+        self.n_steps, self.seconds = 0, 0.0
+        self.ended: dict[int, dict] = {}
+
+    def run(self, calculator: BatchPotential) -> None:
+        protocol = self.protocol
+        try:
+            getattr(calculator, "forget", lambda: None)()
+        except Exception as error:
+            self._leave({place: failure(error, 0.0, "equilibration") for place in range(len(self.members))}, ())
+        self._advance(self._langevin(protocol.equilibration_steps), protocol.equilibration_steps, "equilibration")
+        if protocol.name == "nve":
+            self.members.stop_rigid_motion()
+            integrator = Verlet(self.members.masses, protocol)
+        else:
+            integrator = self._langevin(protocol.production_steps)
+        self._advance(integrator, protocol.production_steps, "production")
+        completed = Outcome(OutcomeKind.COMPLETED, protocol.production_ps)
+        self._leave(dict.fromkeys(range(len(self.members)), completed), ())
+
+    def trajectories(self) -> list[Trajectory]:
+        return [
+            Trajectory(
+                molecule=start.molecule,
+                protocol=self.protocol.name,
+                replica=start.replica,
+                numbers=np.asarray(start.numbers),
+                **self.ended[index],
+                **self.recorder.arrays(index),
+            )
+            for index, start in enumerate(self.starts)
+        ]
+
+    def _langevin(self, steps: int) -> Langevin:
+        members = self.members
+        return Langevin(members.masses, members.sizes, members.rngs, self.protocol, steps)
+
+    def _advance(self, integrator: Langevin | Verlet, steps: int, phase: str) -> None:
+        members = self.members
+        if not len(members):
+            return
+        begin = [self.starts[index] for index in members.starts]
+        screen = Screen([start.numbers for start in begin], [start.bonds for start in begin], self.limits)
+        parts = (integrator, screen)
+        for step in range(steps + 1):
+            time_fs = step * self.protocol.timestep_fs
+            if step:
+                members.positions, members.velocities = integrator.before(
+                    members.positions, members.velocities, members.forces
+                )
+            if step or phase == "equilibration":
+                self._new_forces(time_fs, phase, parts)
+            if not len(members):
+                return
+            if step:
+                members.velocities = integrator.after(members.velocities, members.forces)
+                self.n_steps += 1
+            self._observe(step, time_fs, phase, parts)
+            if not len(members):
+                return
+
+    def _new_forces(self, time_fs: float, phase: str, parts: tuple) -> None:
+        self.members.energies, self.members.forces, errors = self.evaluate(self.members.batch())
+        self._leave({place: failure(error, time_fs, phase) for place, error in errors.items()}, parts)
+
+    def _observe(self, step: int, time_fs: float, phase: str, parts: tuple) -> None:
+        members, screen = self.members, parts[1]
+        kinetic = members.kinetic()
+        hot = members.temperatures(kinetic)
+        state = (members.positions, members.velocities, members.energies, members.forces)
+        outcomes = screen.check(time_fs, *state, hot)
+        if phase == "production":
+            velocities = members.velocities * units.fs
+            scalars = (members.energies, kinetic, hot)
+            self.recorder.record(step, time_fs, members.positions, velocities, *scalars, ended=list(outcomes))
+        self._leave({run: dataclasses.replace(outcome, phase=phase) for run, outcome in outcomes.items()}, parts)
+
+    def _leave(self, outcomes: dict[int, Outcome], parts: tuple) -> None:
+        """End the runs that have an outcome, and go on with the others."""
+        if not outcomes:
+            return
+        self._share_time()
+        members = self.members
+        for place, outcome in outcomes.items():
+            self.ended[int(members.starts[place])] = {
+                "outcome": outcome,
+                "degrees_of_freedom": int(members.freedom[place]),
+                "n_steps": self.n_steps,
+                "seconds": self.seconds,
+            }
+        runs = np.ones(len(members), dtype=bool)
+        runs[list(outcomes)] = False
+        atoms = np.repeat(runs, members.sizes)
+        # Without a run left nothing looks at the parts of this phase again.
+        for part in (members, self.recorder, self.evaluate, *(parts if runs.any() else ())):
+            part.keep(runs, atoms)
+
+    def _share_time(self) -> None:
+        # All runs began together, so that the shares of those that go on are equal.
+        now = time.perf_counter()
+        self.seconds, self.begun = self.seconds + (now - self.begun) / len(self.members), now

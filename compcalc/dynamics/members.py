@@ -1,0 +1,94 @@
+"""The state of molecules that advance together. Symbols in the shapes: M runs that still go on, A their atoms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase.data import atomic_masses
+
+from compcalc.dynamics.integrators import thermal_velocities
+from compcalc.dynamics.momenta import remove_rigid_motion
+from compcalc.dynamics.protocols import Protocol
+from compcalc.dynamics.seeding import run_generator
+from compcalc.metrics.temperature import degrees_of_freedom
+from compcalc.records import Batch, Molecule
+from compcalc.units import KB_EV_PER_K
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where one run begins.
+
+    Attributes:
+        molecule: which molecule.
+        numbers: atomic numbers, (N,).
+        positions: starting geometry, angstrom, (N, 3).
+        bonds: its bonded pairs, (B, 2).
+        replica: index of the replica.
+    """
+
+    molecule: Molecule
+    numbers: np.ndarray
+    positions: np.ndarray
+    bonds: np.ndarray
+    replica: int = 0
+
+
+class Members:
+    """State of the runs that still go on, side by side; velocities in angstrom over ASE's unit of time.
+
+    Args:
+        starts: one entry a run.
+        protocol: for its name and temperature.
+        seed: of the random numbers.
+    """
+
+    def __init__(self, starts: Sequence[Start], protocol: Protocol, seed: int):
+        self.starts = np.arange(len(starts))
+        batch = Batch.of([(np.asarray(start.numbers), np.asarray(start.positions)) for start in starts])
+        self.numbers, self.positions, self.sizes = batch.numbers, batch.positions, batch.sizes
+        self.masses = atomic_masses[self.numbers]
+        self.rngs = [run_generator(seed, start.molecule.name, protocol.name, start.replica) for start in starts]
+        masses = np.split(self.masses, batch.offsets[1:-1])
+        drawn = [thermal_velocities(m, protocol.temperature_k, rng) for m, rng in zip(masses, self.rngs, strict=True)]
+        self.velocities = np.concatenate(drawn)
+        self.freedom = 3.0 * self.sizes
+        # Filled by the first evaluation, in the equilibration.
+        self.energies, self.forces = np.full(len(starts), np.nan), np.full(self.positions.shape, np.nan)
+        self._index()
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def batch(self) -> Batch:
+        """What the potential is asked for."""
+        return Batch(self.numbers, self.positions, self.offsets)
+
+    def kinetic(self) -> np.ndarray:
+        """Kinetic energies, eV, (M,)."""
+        squared = np.einsum("ni,ni->n", self.velocities, self.velocities)
+        return np.add.reduceat(0.5 * self.masses * squared, self.offsets[:-1])
+
+    def temperatures(self, kinetic: np.ndarray) -> np.ndarray:
+        """K, (M,); NaN where no degrees of freedom are left."""
+        return 2 * kinetic / (KB_EV_PER_K * np.where(self.freedom > 0, self.freedom, np.nan))
+
+    def stop_rigid_motion(self) -> None:
+        """Take the motion of each molecule as a whole out of the velocities and of the degrees of freedom."""
+        for place, (start, stop) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            atoms = slice(start, stop)
+            positions, masses = self.positions[atoms], self.masses[atoms]
+            self.velocities[atoms] = remove_rigid_motion(positions, self.velocities[atoms], masses)
+            self.freedom[place] = degrees_of_freedom(positions, masses, remove_translation=True, remove_rotation=True)
+
+    def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
+        """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
+        for name in ("starts", "sizes", "freedom", "energies"):
+            setattr(self, name, getattr(self, name)[runs])
+        for name in ("numbers", "positions", "masses", "velocities", "forces"):
+            setattr(self, name, getattr(self, name)[atoms])
+        self.rngs = [rng for rng, kept in zip(self.rngs, runs, strict=True) if kept]
+        self._index()
+
+    def _index(self) -> None:
+        self.offsets = np.concatenate([[0], np.cumsum(self.sizes)])
