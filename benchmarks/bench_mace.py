@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from compcalc.calculators.mace import MACE, shipped_model
+from compcalc.calculators.mace import MACE
+from compcalc.calculators.mace_file import shipped_model
 from compcalc.molecules.families import family_molecule
 from compcalc.molecules.own import from_smiles
 

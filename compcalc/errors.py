@@ -131,6 +131,15 @@ class ChildGarbageError(ChildError):
     """The process of an isolated potential sent what is not the protocol, and was stopped."""
 
 
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+"""How torch, on GPU and CPU, and the operating system say it."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran short, in whatever words."""
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)
+
+
 def _listed(names: list[str], most: int = 40) -> str:
     if not names:
         return "nothing (the table is empty)"

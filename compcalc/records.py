@@ -159,6 +159,8 @@ class Prediction:
         seconds: wall time of the whole block, s.
         spread: sample standard deviation of the energies of an ensemble's members, eV, (T,); None where the potential
             is no ensemble.
+        batch_difference: largest difference of a force component between batched and single evaluations, eV/angstrom;
+            None where nothing was batched.
     """
 
     molecule: Molecule
@@ -167,6 +169,7 @@ class Prediction:
     failures: Mapping[int, str] = field(default_factory=dict)
     seconds: float = float("nan")
     spread: np.ndarray | None = None
+    batch_difference: float | None = None
 
     def __post_init__(self):
         if self.spread is not None:

@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
+from ase.data import atomic_numbers as NUMBER_OF
 
 from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.batching import in_chunks
 from compcalc.calculators.catalogue import Scheme
 from compcalc.calculators.state import refuse_charged
 from compcalc.errors import DataError, InputError, UnknownNameError
+from compcalc.records import Batch, BatchResult
 from compcalc.units import HARTREE_EV
 
 SHIPPED = "ani-1x"
@@ -42,6 +45,8 @@ class ANI(PotentialCalculator):
         InputError: no device of that name.
     """
 
+    can_batch = True
+
     def __init__(self, model: str = "ANI-1x", *, dtype: str = "float32", device: str = "cpu"):
         if dtype not in ("float32", "float64"):
             raise UnknownNameError("dtype", dtype, ("float32", "float64"))
@@ -60,6 +65,8 @@ class ANI(PotentialCalculator):
             parameter.requires_grad_(False)
         self.known_elements = list(self._model.species)
         self._self_energies = self._model.energy_shifter.self_energies.double().cpu().numpy()
+        self._index_of = np.full(1 + max(NUMBER_OF[symbol] for symbol in self.known_elements), -1)
+        self._index_of[[NUMBER_OF[symbol] for symbol in self.known_elements]] = np.arange(len(self.known_elements))
         self.member_energies: np.ndarray | None = None
         self.implemented_properties.append("stress")
 
@@ -88,6 +95,30 @@ class ANI(PotentialCalculator):
         (gradient,) = torch.autograd.grad(energy, positions)
         forces = -gradient.double().cpu().numpy() * HARTREE_EV
         return float(self.member_energies.mean()), forces
+
+    def evaluate_batch(self, batch: Batch) -> BatchResult:
+        """Energies, forces and spreads of isolated, neutral molecules, in calls of at most 1024 atoms."""
+        self.check_batch(batch)
+        return in_chunks(batch, self.batch_atoms, self._evaluated)
+
+    def _evaluated(self, batch: Batch) -> BatchResult:
+        torch, rows = self._torch, np.repeat(np.arange(len(batch)), batch.sizes)
+        columns = np.arange(len(batch.numbers)) - np.repeat(batch.offsets[:-1], batch.sizes)
+        index = self._index_of[batch.numbers]
+        # torchani takes a rectangle of atoms, with the type -1 where a molecule has ended.
+        species = np.full((len(batch), batch.sizes.max()), -1)
+        species[rows, columns] = index
+        padded = np.zeros((*species.shape, 3))
+        padded[rows, columns] = batch.positions
+        positions = torch.tensor(padded, dtype=self._dtype, device=self._device, requires_grad=True)
+        aevs = self._model.aev_computer((torch.tensor(species, device=self._device), positions))
+        energies = torch.stack([network(aevs).energies for network in self._model.neural_networks])
+        (gradient,) = torch.autograd.grad(energies.mean(dim=0).sum(), positions)
+        own = np.add.reduceat(self._self_energies[index], batch.offsets[:-1])
+        members = (energies.detach().double().cpu().numpy() + own) * HARTREE_EV
+        forces = -gradient.double().cpu().numpy()[rows, columns] * HARTREE_EV
+        spread = members.std(axis=0, ddof=1) if len(members) > 1 else None
+        return BatchResult(members.mean(axis=0), forces, spread)
 
     def stress(self, atoms: Atoms) -> np.ndarray:
         """Stress, eV/angstrom^3, Voigt, (6,), from the gradient with respect to a strain."""

@@ -3,7 +3,7 @@
 A potential implements `energy_forces`; caching, shapes, types, `free_energy` and element checks are done here.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -17,8 +17,10 @@ from ase.calculators.calculator import (
 from ase.data import atomic_numbers as NUMBER_OF
 from ase.data import chemical_symbols
 
+from compcalc.calculators.batching import evaluate_frames, one_by_one
 from compcalc.calculators.state import INFO_KEYS
 from compcalc.errors import UnsupportedElementError
+from compcalc.records import Batch, BatchResult
 
 
 class PotentialCalculator(Calculator):
@@ -31,10 +33,14 @@ class PotentialCalculator(Calculator):
     Attributes:
         label_name: what the potential is called in messages.
         known_elements: symbols that the potential covers; None where it covers all.
+        can_batch: whether many molecules in one call cost less than one by one.
+        batch_atoms: number of atoms beyond which a larger batch gains nothing, where it can batch.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
     label_name = "the potential"
+    can_batch = False
+    batch_atoms = 1024
     known_elements: Collection[str] | None = None
 
     def __init__(self):
@@ -61,7 +67,7 @@ class PotentialCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         self.results = {}
-        self._check_elements(self.atoms)
+        self._check_numbers(self.atoms.numbers)
         if not np.all(np.isfinite(self.atoms.positions)):
             raise CalculationFailed(f"{self.label_name}: positions contain NaN or infinite values")
         stress = {"stress": self._stress()} if properties and "stress" in properties else {}
@@ -73,6 +79,36 @@ class PotentialCalculator(Calculator):
             "forces": np.array(forces, dtype=np.float64).reshape(len(self.atoms), 3),
             **stress,
         }
+
+    def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Energies (eV, (M,)) and forces (eV/angstrom, (N, 3) each) of M structures, independent of earlier calls.
+
+        Raises:
+            Exception: whatever one of them raises, as in a single evaluation.
+        """
+        return evaluate_frames(self, frames)
+
+    def evaluate_batch(self, batch: Batch) -> BatchResult:
+        """Energies and forces of isolated, neutral molecules; here one by one, in one call where `can_batch`.
+
+        Raises:
+            Exception: whatever one of them raises, as in a single evaluation.
+        """
+        return one_by_one(self, batch)
+
+    def prepare_batch(self, batch: Batch) -> None:
+        """Told before many evaluations of the same molecules, as in dynamics."""
+
+    def check_batch(self, batch: Batch) -> None:
+        """What `calculate` asks of its input, for a batch.
+
+        Raises:
+            UnsupportedElementError: an element that the potential does not know.
+            CalculationFailed: positions that are not finite.
+        """
+        self._check_numbers(batch.numbers)
+        if not np.isfinite(batch.positions).all():
+            raise CalculationFailed(f"{self.label_name}: positions contain NaN or infinite values")
 
     def check_state(self, atoms, tol=1e-15):
         """What differs from the atoms of the last result, as ASE names it; charge and spin in `atoms.info` count too.
@@ -110,10 +146,10 @@ class PotentialCalculator(Calculator):
             )
         return self.stress(self.atoms)
 
-    def _check_elements(self, atoms: Atoms) -> None:
+    def _check_numbers(self, numbers: np.ndarray) -> None:
         if self.known_elements is None:
             return
         known = {NUMBER_OF[symbol] for symbol in self.known_elements}
-        unknown = set(atoms.numbers.tolist()) - known
+        unknown = set(numbers.tolist()) - known
         if unknown:
             raise UnsupportedElementError(self.label_name, [chemical_symbols[z] for z in unknown], self.known_elements)

@@ -1,17 +1,11 @@
 """MACE model files, evaluated without the detour through MACECalculator.
 
-The model gets its graph straight from the neighbour list, only what energy and forces need is computed, and the
+The model gets its graph straight from compcalc's neighbour lists, only what energy and forces need is computed, and the
 energy is summed over atoms in float64, so that a float32 model's total energy is not rounded to 1e-4 eV.
 """
 
 import hashlib
-import io
-import json
-import logging
-import os
 import warnings
-from contextlib import contextmanager, redirect_stdout
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +13,28 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.batching import chunks, in_chunks
 from compcalc.calculators.catalogue import Scheme
+from compcalc.calculators.mace_file import (
+    checked_device,
+    default_dtype,
+    head_index,
+    import_mace,
+    load_model,
+    shipped_model,
+)
+from compcalc.calculators.mace_graph import MACEGraphs
 from compcalc.calculators.mace_trace import TracedModel, TraceMismatchWarning, padded_size
 from compcalc.calculators.outputs import read_stress
 from compcalc.calculators.state import refuse_charged
-from compcalc.errors import DataError, InputError, UnknownNameError
-
-DEFAULT = "mace-length-base-0"
-"""The shipped model that `mace:default` stands for."""
+from compcalc.errors import UnknownNameError
+from compcalc.records import Batch, BatchResult
 
 _DTYPES = ("float32", "float64")
+_FLOATS_PER_CALL = {"cpu": 2**22, "cuda": 2**28}
+"""Size of the largest array in a call, messages along edges: on a CPU more than this leaves the cache."""
+
+_ATOMS_PER_CUBIC_ANGSTROM = 0.08
 
 
 class MACE(PotentialCalculator):
@@ -51,6 +57,8 @@ class MACE(PotentialCalculator):
         InputError: no device of that name, or the model has several heads and none is named.
     """
 
+    can_batch = True
+
     def __init__(
         self, model: str = "default", *, dtype: str | None = None, device: str = "cpu", head: str | None = None
     ):
@@ -59,19 +67,23 @@ class MACE(PotentialCalculator):
             raise UnknownNameError("dtype", dtype, _DTYPES)
         self.path = shipped_model() if model == "default" else Path(model)
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else None
-        self._torch, self._neighbours = import_mace()
-        self._device = _checked_device(self._torch, device)
-        self._model = _load(self._torch, self.path, self._device, dtype)
-        self._head = _head_index(self._model, head, self.path)
+        self._torch = import_mace()
+        self._device = checked_device(self._torch, device)
+        self._model = load_model(self._torch, self.path, self._device, dtype)
         self._dtype = next(self._model.parameters()).dtype
         self._cutoff = float(self._model.r_max)
-        self._numbers = [int(z) for z in self._model.atomic_numbers]
-        self.known_elements = [chemical_symbols[z] for z in self._numbers]
+        self._atoms_per_call = _atoms_per_call(self._model, self._cutoff, self._device)
+        # Dynamics gains little from more: a traced call has next to no overhead to share.
+        self.batch_atoms = max(64, self._atoms_per_call // 8)
+        numbers = [int(z) for z in self._model.atomic_numbers]
+        head_of_file = head_index(self._model, head, self.path)
+        self._graphs = MACEGraphs(self._torch, numbers, self._cutoff, head_of_file, self._dtype, self._device)
+        self.known_elements = [chemical_symbols[z] for z in numbers]
         self.label_name = f"MACE {self.path.name}"
         self.implemented_properties.append("stress")
-        self._constant_for, self._constant = None, {}
-        self._traces: dict[tuple, TracedModel] = {}
         self._trace: TracedModel | None = None
+        self._kept_trace: TracedModel | None = None
+        self._traceable = True
 
     @property
     def dtype(self) -> str:
@@ -90,22 +102,34 @@ class MACE(PotentialCalculator):
             InputError: a charge or spin that the model would ignore.
         """
         refuse_charged(atoms, self.label_name)
-        graph = self._graph(atoms)
+        graph = self._graphs.of_atoms(atoms)
         if self._trace is not None and np.array_equal(self._trace_for, atoms.numbers):
-            if not self._trace.fits(graph):
-                self._use_trace(atoms, graph)
-            if self._trace is not None:
-                return self._trace(graph)
-        with _default_dtype(self._torch, self._dtype):
-            out = self._model(graph, compute_force=True, compute_stress=False, training=False)
-        energy = out["node_energy"].detach().sum().item()  # float64, also for a float32 model
-        return energy, out["forces"].detach().cpu().numpy()
+            self._grow_trace(graph)
+            energies, forces = self._evaluated(graph, self._trace)
+        else:
+            energies, forces = self._evaluated(graph, None)
+        return float(energies.sum()), forces
 
     def stress(self, atoms: Atoms) -> np.ndarray:
         """Stress of a periodic system, eV/angstrom^3, Voigt xx, yy, zz, yz, xz, xy, (6,)."""
-        with _default_dtype(self._torch, self._dtype):
-            out = self._model(self._graph(atoms), compute_force=True, compute_stress=True, training=False)
+        with default_dtype(self._torch, self._dtype):
+            graph = self._graphs.of_atoms(atoms)
+            out = self._model(graph, compute_force=True, compute_stress=True, training=False)
         return read_stress(out["stress"], self.label_name)
+
+    def evaluate_batch(self, batch: Batch) -> BatchResult:
+        """Energies and forces of isolated, neutral molecules, in calls of a size that suits model and device."""
+        self.check_batch(batch)
+        prepared = self._trace is not None and np.array_equal(self._trace_for, batch.numbers)
+        most = self.batch_atoms if prepared else self._atoms_per_call
+        return in_chunks(batch, most, lambda part: self._evaluated_part(part, prepared))
+
+    def _evaluated_part(self, part: Batch, prepared: bool) -> BatchResult:
+        graph = self._graphs.of_batch(part)
+        if prepared:
+            self._grow_trace(graph)
+        energies, forces = self._evaluated(graph, self._trace if prepared else None)
+        return BatchResult(np.add.reduceat(energies, part.offsets[:-1]), forces.astype(float))
 
     def forget(self) -> None:
         """Drop results and go back to the untraced model."""
@@ -113,148 +137,60 @@ class MACE(PotentialCalculator):
         self._trace = None
 
     def prepare(self, atoms: Atoms) -> None:
-        """Trace the model for the composition of `atoms`: takes seconds, pays in a dynamics run."""
-        self._check_elements(atoms)
-        self._use_trace(atoms, self._graph(atoms))
+        """Trace the model for the size of `atoms`: takes seconds, pays in a dynamics run."""
+        self._check_numbers(atoms.numbers)
+        self._use_trace(atoms.numbers, [self._graphs.of_atoms(atoms)])
 
-    def _use_trace(self, atoms: Atoms, graph: dict) -> None:
-        capacity = padded_size(graph["edge_index"].shape[1])
-        key = (tuple(atoms.numbers.tolist()), capacity)
-        self._trace, self._trace_for = None, atoms.numbers.copy()
-        # A trace holds the model's weights once more: those of other molecules are let go.
-        self._traces = {k: trace for k, trace in self._traces.items() if k[0] == key[0]}
-        if key not in self._traces:
-            try:
-                with _default_dtype(self._torch, self._dtype):
-                    self._traces[key] = TracedModel(self._torch, self._model, graph, self._cutoff, capacity)
-            except (RuntimeError, ValueError) as error:
-                self._traces[key] = None
-                warnings.warn(f"{self.label_name}: not traced ({error})", TraceMismatchWarning, stacklevel=2)
-        self._trace = self._traces[key]
+    def prepare_batch(self, batch: Batch) -> None:
+        """Trace the model for the largest call that `batch` needs: takes seconds, pays in a dynamics run.
 
-    def _graph(self, atoms: Atoms) -> dict:
-        torch = self._torch
-        edges, shifts, unit_shifts, cell = self._neighbours(
-            positions=atoms.positions,
-            cutoff=self._cutoff,
-            pbc=tuple(bool(p) for p in atoms.pbc),
-            cell=np.array(atoms.cell.array),
-        )
-
-        def real(array):
-            return torch.tensor(array, dtype=self._dtype, device=self._device)
-
-        return {
-            **self._composition(atoms.numbers),
-            "positions": real(atoms.positions),
-            "edge_index": torch.as_tensor(edges.astype(np.int64), device=self._device),
-            "shifts": real(shifts),
-            "unit_shifts": real(unit_shifts),
-            "cell": real(cell),
-        }
-
-    def _composition(self, numbers: np.ndarray) -> dict:
-        """What depends on the elements alone, kept between calls on the same molecule."""
-        if self._constant_for is None or not np.array_equal(self._constant_for, numbers):
-            torch, n = self._torch, len(numbers)
-            index = torch.tensor([self._numbers.index(z) for z in numbers.tolist()], device=self._device)
-            self._constant_for = numbers.copy()
-            self._constant = {
-                "node_attrs": torch.nn.functional.one_hot(index, len(self._numbers)).to(self._dtype),
-                "batch": torch.zeros(n, dtype=torch.long, device=self._device),
-                "ptr": torch.tensor([0, n], dtype=torch.long, device=self._device),
-                "head": torch.tensor([self._head], dtype=torch.long, device=self._device),
-            }
-        return self._constant
-
-
-def shipped_model(name: str = DEFAULT) -> Path:
-    """Path of a shipped model; its model card lies beside it as JSON.
-
-    Raises:
-        DataError: it does not fit the checksum in its card.
-    """
-    folder = Path(str(files("compcalc.calculators").joinpath("models")))
-    card = json.loads((folder / f"{name}.json").read_text())
-    path = folder / card["file"]
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
-        raise DataError(f"the shipped model {path.name} does not fit its checksum. Install compcalc again.")
-    return path
-
-
-def import_mace():
-    """torch and MACE's neighbour list; the process-wide switch that importing mace sets is put back.
-
-    e3nn 0.4 loads constants with `torch.load` while it is imported, which torch refuses unless the switch is set; left
-    set, it would disarm every later `torch.load` of the process.
-    """
-    switch = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(switch)
-    disabled = logging.root.manager.disable
-    try:
-        # What e3nn and mace say while they are imported concerns nobody who runs a model on a CPU.
-        logging.disable(logging.WARNING)
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            import mace.modules  # noqa: F401  (the classes that a pickled model refers to)
-            import torch
-            from mace.data.neighborhood import get_neighborhood
-    finally:
-        logging.disable(disabled)
-        if before is None:
-            os.environ.pop(switch, None)
+        What is left of a batch whose molecules have ended keeps the trace that it has since `forget`.
+        """
+        self._check_numbers(batch.numbers)
+        graphs = [self._graphs.of_batch(part) for part in chunks(batch, self.batch_atoms)]
+        if self._trace is not None and all(self._trace.fits(graph) for graph in graphs):
+            self._trace_for = batch.numbers.copy()
         else:
-            os.environ[switch] = before
-    return torch, get_neighborhood
+            self._use_trace(batch.numbers, graphs)
+
+    def _evaluated(self, graph: dict, trace: TracedModel | None) -> tuple[np.ndarray, np.ndarray]:
+        """Energies of the atoms (eV, (N,), float64 also for a float32 model) and forces (eV/angstrom, (N, 3))."""
+        if trace is not None:
+            return trace(graph)
+        with default_dtype(self._torch, self._dtype):
+            out = self._model(graph, compute_force=True, compute_stress=False, training=False)
+        return out["node_energy"].detach().double().cpu().numpy(), out["forces"].detach().cpu().numpy()
+
+    def _grow_trace(self, graph: dict) -> None:
+        """Trace anew where a geometry has more edges than there is room for."""
+        if self._trace is not None and not self._trace.fits(graph):
+            self._use_trace(self._trace_for, [graph], at_least=self._trace.n_atoms)
+
+    def _use_trace(self, numbers: np.ndarray, graphs: list[dict], at_least: int = 0) -> None:
+        largest = max(graphs, key=lambda graph: graph["edge_index"].shape[1])
+        n_atoms = max(at_least, *(len(graph["positions"]) for graph in graphs))
+        n_edges = padded_size(largest["edge_index"].shape[1])
+        old, self._trace, self._trace_for = self._kept_trace, None, numbers.copy()
+        if self._traceable and (old is None or (old.n_atoms, old.n_edges) != (n_atoms, n_edges)):
+            # A trace holds the model's weights once more: only the last is kept.
+            self._kept_trace = None
+            try:
+                with default_dtype(self._torch, self._dtype):
+                    self._kept_trace = TracedModel(self._torch, self._model, largest, self._cutoff, n_atoms, n_edges)
+            except (RuntimeError, ValueError) as error:
+                self._traceable = False
+                warnings.warn(f"{self.label_name}: not traced ({error})", TraceMismatchWarning, stacklevel=2)
+        self._trace = self._kept_trace
 
 
-def _checked_device(torch, device: str):
-    try:
-        chosen = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise InputError("device", device, "cpu, cuda, cuda:0, mps and the like") from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("device", device, "cpu", "This torch sees no CUDA device.")
-    return chosen
-
-
-def _load(torch, path: Path, device, dtype: str | None):
-    if not path.is_file():
-        raise DataError(f"MACE model file {path} does not exist. Give the path of a .model file, or mace:default.")
-    try:
-        model = torch.load(path, map_location=device, weights_only=False)
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as a MACE model ({type(error).__name__}: {error}).") from error
-    if not all(hasattr(model, name) for name in ("r_max", "atomic_numbers", "parameters")):
-        raise DataError(f"{path} holds a {type(model).__name__}, not a MACE model.")
-    if dtype is not None:
-        model = model.to(getattr(torch, dtype))
-    model = model.eval()
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    return model
-
-
-def _head_index(model, head: str | None, path: Path) -> int:
-    heads = list(getattr(model, "heads", None) or ["Default"])
-    if head is not None:
-        if head not in heads:
-            raise UnknownNameError(f"head of {path}", head, heads)
-        return heads.index(head)
-    default = [k for k, name in enumerate(heads) if len(heads) == 1 or name.lower() == "default"]
-    if not default:
-        raise InputError("head", None, ", ".join(heads), f"{path} has several heads: choose one with ?head=name.")
-    return default[0]
-
-
-@contextmanager
-def _default_dtype(torch, dtype):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
+def _atoms_per_call(model, cutoff: float, device) -> int:
+    """Atoms of organic molecules whose messages fill the largest array that a call should have."""
+    width = max(
+        (int(layer.conv_tp.irreps_out.dim) for layer in model.interactions if hasattr(layer, "conv_tp")), default=512
+    )
+    edges = _ATOMS_PER_CUBIC_ANGSTROM * 4 / 3 * np.pi * cutoff**3
+    floats = _FLOATS_PER_CALL["cpu" if device.type == "cpu" else "cuda"]
+    return max(64, int(floats / (width * edges)))
 
 
 def _build(argument: str, *, dtype: str | None = None, device: str = "cpu", head: str | None = None) -> MACE:

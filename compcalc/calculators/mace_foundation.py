@@ -5,7 +5,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from compcalc.calculators.catalogue import Scheme
-from compcalc.calculators.mace import MACE, import_mace
+from compcalc.calculators.mace import MACE
+from compcalc.calculators.mace_file import import_mace
 from compcalc.errors import DataError, UnknownNameError
 
 

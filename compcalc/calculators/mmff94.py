@@ -10,6 +10,7 @@ from compcalc.calculators.catalogue import Scheme
 from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.calculators.state import refuse_charged
 from compcalc.errors import InputError, UnknownNameError
+from compcalc.records import Batch, BatchResult
 
 VARIANTS = ("MMFF94", "MMFF94s")
 # Multiples of the sum of two covalent radii. MMFF94 bonds reach 1.4 at 1500 K; atoms with a common neighbour stand at
@@ -27,17 +28,20 @@ class MMFF94Calculator(PotentialCalculator):
         UnknownNameError: another variant.
     """
 
+    can_batch = True
+
     def __init__(self, *, variant: str = "MMFF94"):
         if variant not in VARIANTS:
             raise UnknownNameError("variant", variant, VARIANTS)
         super().__init__()
         self.variant, self.label_name = variant, variant
         self._field = self._numbers = self._bonds = self._others = None
+        self._members: dict[bytes, list[MMFF94Calculator]] = {}
 
     def forget(self) -> None:
         """Drop the bond graph; the next geometry decides it anew."""
         super().forget()
-        self._field = None
+        self._field, self._members = None, {}
 
     def energy_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
         """Energy (eV) and forces (eV/angstrom) of a molecule.
@@ -50,19 +54,39 @@ class MMFF94Calculator(PotentialCalculator):
         refuse_charged(atoms, self.variant)
         if atoms.pbc.any():
             raise InputError("atoms.pbc", atoms.pbc.tolist(), "no periodic direction", "Call atoms.set_pbc(False).")
-        if self._is_other_molecule(atoms):
+        if self._is_other_molecule(atoms.numbers, atoms.positions):
             self._set_up(atoms)
         return self._field(atoms.positions)
 
-    def _is_other_molecule(self, atoms: Atoms) -> bool:
+    def evaluate_batch(self, batch: Batch) -> BatchResult:
+        """Energies and forces of isolated, neutral molecules, without ASE's part of a call."""
+        self.check_batch(batch)
+        energies, forces = np.empty(len(batch)), np.empty_like(batch.positions)
+        for k, (first, last) in enumerate(zip(batch.offsets, batch.offsets[1:], strict=False)):
+            positions = batch.positions[first:last]
+            field = self._field_of(batch.numbers[first:last], positions)
+            energies[k], forces[first:last] = field(positions)
+        return BatchResult(energies, forces)
+
+    def _field_of(self, numbers: np.ndarray, positions: np.ndarray) -> MMFF94Field:
+        """The field whose bond graph fits; molecules of the same atoms in order, as replicas, share it."""
+        members = self._members.setdefault(numbers.tobytes(), [])
+        for member in members:
+            if not member._is_other_molecule(numbers, positions):
+                return member._field
+        member = MMFF94Calculator(variant=self.variant)
+        member._set_up(Atoms(numbers, positions))
+        members.append(member)
+        return member._field
+
+    def _is_other_molecule(self, numbers: np.ndarray, positions: np.ndarray) -> bool:
         """Whether a bond is torn, or is stretched while another pair has come as close as a bond (an isomer)."""
-        if self._field is None or not np.array_equal(self._numbers, atoms.numbers):
+        if self._field is None or not np.array_equal(self._numbers, numbers):
             return True
-        i, j = self._bonds.T
-        longest = _reduced(atoms.numbers, atoms.positions, i, j).max()
+        longest = _reduced(numbers, positions, *self._bonds.T).max()
         if longest <= _STRETCHED:
             return False
-        return bool(longest > _TORN or _reduced(atoms.numbers, atoms.positions, *self._others).min(initial=9) < _CLOSE)
+        return bool(longest > _TORN or _reduced(numbers, positions, *self._others).min(initial=9) < _CLOSE)
 
     def _set_up(self, atoms: Atoms) -> None:
         mol = _perceived(atoms)

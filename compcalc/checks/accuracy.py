@@ -6,7 +6,13 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from compcalc.records import Frames, Prediction
+from compcalc.records import Batch, BatchResult, Frames, Prediction
+
+FORCE_TOLERANCE = 1e-3
+"""Largest difference between a batched and a single force component that is rounding in float32, eV/angstrom."""
+
+ENERGY_TOLERANCE = 1e-5
+"""The same of the energy, eV/atom."""
 
 
 def evaluate(calculator: BaseCalculator, numbers: np.ndarray, positions: np.ndarray) -> tuple[float, np.ndarray]:
@@ -33,21 +39,58 @@ def evaluate(calculator: BaseCalculator, numbers: np.ndarray, positions: np.ndar
 
 
 def predict(calculator: BaseCalculator, frames: Frames) -> Prediction:
-    """Evaluate every frame; a frame that fails costs itself, not the rest."""
+    """Evaluate every frame; a frame that fails costs itself, not the rest.
+
+    A potential that can batch does so, after a comparison with single evaluations; frames that it cannot compute in a
+    batch, and every frame where batch and single evaluations differ, are evaluated one by one.
+    """
     energy = np.full(len(frames), np.nan)
     forces = np.full(frames.forces.shape, np.nan)
     spread = np.full(len(frames), np.nan)
     failures = {}
     started = time.perf_counter()
-    for index, positions in enumerate(frames.positions):
+    batched, difference, compared_s = _batched(calculator, frames)
+    if batched is not None:
+        energy[:], forces[:] = batched.energies, batched.forces.reshape(forces.shape)
+        spread[:] = np.nan if batched.spread is None else batched.spread
+    for index in np.flatnonzero(~(np.isfinite(energy) & np.isfinite(forces).all(axis=(1, 2)))).tolist():
+        energy[index], forces[index] = np.nan, np.nan
         try:
-            energy[index], forces[index] = evaluate(calculator, frames.numbers, positions)
+            energy[index], forces[index] = evaluate(calculator, frames.numbers, frames.positions[index])
             spread[index] = _spread(calculator)
         except Exception as error:
             failures[index] = f"{type(error).__name__}: {error}"
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started - compared_s
     known = spread if np.isfinite(spread).any() else None
-    return Prediction(frames.molecule, energy, forces, failures, seconds, known)
+    return Prediction(frames.molecule, energy, forces, failures, seconds, known, difference)
+
+
+def _batched(calculator: BaseCalculator, frames: Frames) -> tuple[BatchResult | None, float | None, float]:
+    """All frames in one batch where that can be trusted, its largest difference from single forces, and what that took.
+
+    Returns:
+        the batch, or None where there is none or it differs; eV/angstrom; s.
+    """
+    if not getattr(calculator, "can_batch", False):
+        return None, None, 0.0
+    try:
+        result = calculator.evaluate_batch(Batch.of([(frames.numbers, positions) for positions in frames.positions]))
+    except Exception:  # the single evaluations that follow say which frame it was
+        return None, None, 0.0
+    started = time.perf_counter()
+    difference, energy_difference = 0.0, 0.0
+    forces = result.forces.reshape(frames.forces.shape)
+    for index in {0, len(frames) // 2}:
+        try:
+            energy, alone = evaluate(calculator, frames.numbers, frames.positions[index])
+        except Exception:
+            continue
+        difference = max(difference, float(np.abs(forces[index] - alone).max()))
+        energy_difference = max(energy_difference, abs(float(result.energies[index]) - energy))
+    seconds = time.perf_counter() - started
+    # A NaN differs, too.
+    trusted = difference <= FORCE_TOLERANCE and energy_difference <= ENERGY_TOLERANCE * len(frames.numbers)
+    return (result if trusted else None), difference, seconds
 
 
 def _spread(calculator: BaseCalculator) -> float:

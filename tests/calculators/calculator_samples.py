@@ -111,9 +111,9 @@ def numerical_forces(calculator, atoms: Atoms, step: float, pairs) -> np.ndarray
 
 def write_mace(path: Path, dtype: str = "float64", *, layers: int = 2, heads=None, e0=(-0.5, -1.0, -2.0)) -> Path:
     """Save a small MACE for H, C, O with random weights, the same for every dtype."""
-    from compcalc.calculators.mace import import_mace
+    from compcalc.calculators.mace_file import import_mace
 
-    torch, _ = import_mace()
+    torch = import_mace()
     from e3nn import o3
     from mace import modules
 

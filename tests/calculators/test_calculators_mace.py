@@ -1,5 +1,6 @@
 """MACE files against mace's own calculator, in both dtypes, traced and not, and files that are none."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from calculator_samples import numerical_forces, rattled, write_mace
 import compcalc.calculators.mace as mace_module
 from compcalc.calculators import get_calculator
 from compcalc.calculators.mace import MACE
+from compcalc.calculators.mace_file import import_mace
 from compcalc.calculators.mace_trace import TraceMismatchWarning, padded_size
 from compcalc.errors import DataError, InputError, UnknownNameError, UnsupportedElementError
 
@@ -139,8 +141,8 @@ print("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" in os.environ, torch.get_default_dtype(
 
 def test_a_switch_that_the_user_set_is_kept(monkeypatch):
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "0")
-    mace_module.import_mace()
-    assert mace_module.os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "0"
+    import_mace()
+    assert os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "0"
 
 
 def test_building_one_changes_no_other_calculators_properties(mace_models):

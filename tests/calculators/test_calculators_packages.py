@@ -10,7 +10,7 @@ from ase.build import molecule
 from ase.calculators.lj import LennardJones
 
 from compcalc import get_calculator
-from compcalc.calculators.mace import shipped_model
+from compcalc.calculators.mace_file import shipped_model
 from compcalc.errors import DataError, InputError, MissingDependencyError, UnknownNameError, UnsupportedElementError
 
 

@@ -4,11 +4,16 @@ import inspect
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 
+from compcalc.calculators.batching import in_chunks
 from compcalc.calculators.wrapping.call_plan import GRAPH_INPUTS, plan_module
 from compcalc.calculators.wrapping.function import minus_gradient
+from compcalc.calculators.wrapping.module_batch import evaluate_graphs
 from compcalc.calculators.wrapping.wrapped import WrapOptions, WrappedCalculator, split_output
 from compcalc.errors import InputError, UnknownNameError
+from compcalc.neighbours import neighbour_list
+from compcalc.records import Batch, BatchResult
 
 _CUTOFF_NAMES = ("cutoff", "r_max", "r_cut", "rcut", "cutoff_radius")
 
@@ -71,6 +76,19 @@ class ModuleCalculator(WrappedCalculator):
         """Floating-point type of the inputs, `float32` or `float64`."""
         return str(self._dtype).removeprefix("torch.")
 
+    @property
+    def can_batch(self) -> bool:
+        """Whether `forward` takes several graphs: it has a parameter `batch` or `ptr`."""
+        graphs = self._plan.inputs & {"batch", "ptr"} and not (self._plan.dictionary or self.batched)
+        return bool(graphs) and self.options.forces != "differences"
+
+    def evaluate_batch(self, batch: Batch) -> BatchResult:
+        """Energies and forces of isolated molecules, in few calls where `can_batch`."""
+        if not self.can_batch:
+            return super().evaluate_batch(batch)
+        self.check_batch(batch)
+        return in_chunks(batch, self.batch_atoms, lambda part: evaluate_graphs(self, part))
+
     def raw(self, atoms: Atoms, with_forces: bool) -> tuple[object, object]:
         """What the module returns; forces are minus the gradient of its energy where it gives none."""
         torch = self._torch
@@ -87,7 +105,7 @@ class ModuleCalculator(WrappedCalculator):
         wanted, state = self._plan.inputs, self.state_of(atoms)
         given = {
             "numbers": self._whole(atoms.numbers),
-            "types": self._types(atoms),
+            "types": self._types(atoms.numbers),
             "positions": positions,
             "cell": self._real(atoms.cell.array / self.options.length_angstrom),
             "pbc": self._torch.tensor(atoms.pbc.tolist(), device=self._device),
@@ -106,10 +124,7 @@ class ModuleCalculator(WrappedCalculator):
 
     def _graph(self, atoms: Atoms, positions) -> dict:
         """Every ordered pair within the cut-off, periodic images included."""
-        from matscipy.neighbours import neighbour_list
-
-        i, j, unit_shifts = neighbour_list("ijS", with_any_cell(atoms), self._cutoff)
-        unit_shifts = unit_shifts.reshape(-1, 3)
+        i, j, unit_shifts = neighbour_list("ijS", atoms, self._cutoff)
         shifts = self._real(unit_shifts @ atoms.cell.array / self.options.length_angstrom)
         edge_index = self._whole(np.stack([i, j]))
         vectors = positions[edge_index[1]] - positions[edge_index[0]] + shifts
@@ -121,11 +136,11 @@ class ModuleCalculator(WrappedCalculator):
             "unit_shifts": self._real(unit_shifts),
         }
 
-    def _types(self, atoms: Atoms):
+    def _types(self, numbers: np.ndarray):
         if not self.options.elements:
             return None
         order = list(self.options.elements)
-        return self._whole(np.array([order.index(symbol) for symbol in atoms.symbols]))
+        return self._whole(np.array([order.index(chemical_symbols[z]) for z in numbers.tolist()]))
 
     def _real(self, values: np.ndarray):
         return self._torch.tensor(values, dtype=self._dtype, device=self._device)
@@ -151,17 +166,3 @@ def forward_parameters(module) -> list[tuple[str, bool]]:
         return [(a.name, not a.has_default_value()) for a in schema.arguments if a.name != "self"]
     parameters = inspect.signature(module.forward).parameters.values()
     return [(p.name, p.default is p.empty) for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-
-
-def with_any_cell(atoms: Atoms) -> Atoms:
-    """`atoms`, or a copy with a cell where a neighbour list needs one and nothing is periodic."""
-    if atoms.pbc.any() and atoms.cell.rank == 3:
-        return atoms
-    copy = atoms.copy()
-    if not atoms.pbc.any():
-        # Without periodic directions any cell means the same; one around the atoms leaves no shifts.
-        copy.set_cell(np.ptp(atoms.positions, axis=0) + 1.0)
-        copy.positions -= atoms.positions.min(axis=0)
-    else:
-        copy.set_cell(atoms.cell.complete())
-    return copy
