@@ -15,6 +15,7 @@ EVERY_ROOM = {p.name for p in ROOT.iterdir() if p.is_dir() and (p / "__init__.py
 ALLOWED = {
     "molecules": set(),
     "metrics": set(),
+    "neighbours": set(),
     "tasks": {"molecules"},
     "reference": {"molecules", "tasks"},
     "calculators": {"neighbours"},

@@ -34,10 +34,13 @@ def pack_prediction(prediction: Prediction) -> Result:
     """Result of a static unit."""
     failures = {str(k): v for k, v in prediction.failures.items()}
     spread = {} if prediction.spread is None else {"spread": prediction.spread}
-    return Result(
-        {"energy": prediction.energy, "forces": prediction.forces, **spread},
-        {"molecule": prediction.molecule.name, "failures": failures, "seconds": prediction.seconds},
-    )
+    facts = {
+        "molecule": prediction.molecule.name,
+        "failures": failures,
+        "seconds": prediction.seconds,
+        "batch_difference": prediction.batch_difference,
+    }
+    return Result({"energy": prediction.energy, "forces": prediction.forces, **spread}, facts)
 
 
 def unpack_prediction(molecule: Molecule, result: Result) -> Prediction:
@@ -50,6 +53,7 @@ def unpack_prediction(molecule: Molecule, result: Result) -> Prediction:
         failures,
         result.meta["seconds"],
         result.arrays.get("spread"),
+        result.meta.get("batch_difference"),
     )
 
 

@@ -14,11 +14,14 @@ class Unit:
         id: path-like name, unique in its store (`md/alkane-07/nve/0`).
         payload: what the worker function gets; picklable.
         hash: hash of everything that determines the result.
+        group: units with the same name go to the worker function together, as a tuple of payloads, and come back as a
+            tuple of results; None for a unit of its own.
     """
 
     id: str
     payload: Any
     hash: str
+    group: str | None = None
 
 
 def content_hash(*parts: Any) -> str:

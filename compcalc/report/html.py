@@ -102,7 +102,7 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
         "unstable": failed_runs(metrics, physical=True),
         "other": failed_runs(metrics, physical=False),
         "frames": failed_frames(rows),
-        "provenance": provenance(manifest),
+        "provenance": provenance(manifest, metrics),
         "glossary": [*STATIC_METRICS, *MD_METRICS],
         "terms": TERMS,
         "metric": METRICS,

@@ -11,7 +11,7 @@ SPLIT_NOTE = (
 )
 
 
-def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def provenance(manifest: Mapping[str, Any], metrics: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
     """Label and text of everything that is needed to repeat the run; what the manifest lacks shows as a dash."""
     potential, data, hardware = (manifest.get(key) or {} for key in ("potential", "data", "hardware"))
     lines = [
@@ -21,6 +21,7 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Specification", manifest.get("spec")),
         ("Precision", potential.get("dtype")),
         ("Examined before the run", _preflight(manifest.get("preflight"))),
+        ("Evaluation", _evaluation(potential, metrics)),
         ("Model file SHA-256", potential.get("sha256")),
         ("Task", manifest.get("task") or "none: the molecules are the user's own"),
         ("Parts run", {"all": "static checks and MD"}.get(manifest.get("only"), manifest.get("only"))),
@@ -37,6 +38,16 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Versions", _versions(manifest.get("versions"))),
     ]
     return [(label, MISSING if value in (None, "") else str(value)) for label, value in lines]
+
+
+def _evaluation(potential: Mapping, metrics: Mapping | None) -> str:
+    if not potential.get("batch_atoms"):
+        return "one molecule at a time"
+    text = f"in batches of up to {potential['batch_atoms']} atoms; MD in lockstep"
+    difference = number(((metrics or {}).get("static") or {}).get("batch_difference_mev_per_angstrom"))
+    if difference is None:
+        return text
+    return f"{text}; largest difference of a force from single evaluations {difference:.2g} meV/Å"
 
 
 def _preflight(preflight: object) -> str | None:

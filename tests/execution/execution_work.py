@@ -45,3 +45,16 @@ def fails_to_start():
 def dies_while_starting():
     """A worker whose process ends while it is set up."""
     os._exit(5)
+
+
+def together():
+    """Work on groups: a result says how many were computed together; a payload `exit` ends the process."""
+
+    def work(payloads):
+        if "exit" in payloads:
+            os._exit(3)
+        if "sleep" in payloads:
+            time.sleep(60)
+        return tuple(Result({}, {"x": x, "together": len(payloads)}) for x in payloads)
+
+    return work

@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_metrics_on_any_number_of_workers(xtb_run, 
 
 def test_a_finished_run_is_not_computed_again(xtb_run, tiny_data, monkeypatch):
     out, first = xtb_run
-    monkeypatch.setattr("compcalc.pipeline.PotentialWorker.__call__", lambda self: pytest.fail("computed again"))
+    monkeypatch.setattr("compcalc.pipeline.work.PotentialWorker.__call__", lambda self: pytest.fail("computed again"))
     assert run(settings(tiny_data), out)["metrics"] == first["metrics"]
 
 
@@ -137,13 +137,14 @@ def test_a_killed_run_ends_with_the_same_numbers(xtb_run, tiny_data, tmp_path):
         f"""
         import pytest
         import compcalc.pipeline as p
+        import compcalc.pipeline.prepared
         from pathlib import Path
         from compcalc.dynamics.protocols import PRESETS, Preset, Protocol
         from compcalc.tasks import Task, get_task
 
         length = get_task("length")
         task = Task("length", "base", length.question, length.train[:2], length.train[2:3])
-        p.get_task = lambda name, variant="base": task
+        p.prepared.get_task = lambda name, variant="base": task
         protocols = tuple(Protocol(n, 0.04, equilibration_ps=0.02, frame_every_fs=5.0) for n in ("nve", "nvt"))
         PRESETS["quick"] = Preset("quick", protocols, replicas=1)
         s = p.RunSettings("tblite:GFN2-xTB", "length", data=Path({str(tiny_data)!r}), workers=1)
