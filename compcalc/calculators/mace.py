@@ -15,6 +15,7 @@ from ase.data import chemical_symbols
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.batching import chunks, in_chunks
 from compcalc.calculators.catalogue import Scheme
+from compcalc.calculators.mace_convolution import fuse_convolutions
 from compcalc.calculators.mace_file import (
     checked_device,
     default_dtype,
@@ -72,6 +73,8 @@ class MACE(PotentialCalculator):
         self._model = load_model(self._torch, self.path, self._device, dtype)
         self._dtype = next(self._model.parameters()).dtype
         self._cutoff = float(self._model.r_max)
+        if self._device.type == "cpu":
+            fuse_convolutions(self._torch, self._model)
         self._atoms_per_call = _atoms_per_call(self._model, self._cutoff, self._device)
         # Dynamics gains little from more: a traced call has next to no overhead to share.
         self.batch_atoms = max(64, self._atoms_per_call // 8)
