@@ -2,7 +2,8 @@
 
     python -m pytest benchmarks/bench_batch.py --benchmark-group-by=param:model
 
-Compare the rows of one group; absolute times depend on the machine. TorchSim is optional: pip install 'compcalc[bench]'.
+Compare the rows of one group; absolute times depend on the machine. TorchSim is optional:
+pip install 'compcalc[bench]'.
 """
 
 import warnings

@@ -6,6 +6,8 @@ Peers that are not installed are skipped. Compare the rows of one group; absolut
 peers can, they sort by the first atom as compcalc does. matscipy-neighbours may use more threads than asked for.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -103,10 +105,7 @@ def batch_vesin_apart(positions, offsets):
 
 
 def batch_matscipy_loop(positions, offsets):
-    calls = [
-        matscipy(Atoms(positions=positions[a:b], cell=np.eye(3) * 40))
-        for a, b in zip(offsets, offsets[1:], strict=False)
-    ]
+    calls = [matscipy(Atoms(positions=positions[a:b], cell=np.eye(3) * 40)) for a, b in pairwise(offsets)]
     return lambda: [call() for call in calls]
 
 

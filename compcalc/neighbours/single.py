@@ -11,6 +11,7 @@ from compcalc.neighbours.small import all_pairs
 from compcalc.neighbours.threads import default_threads
 
 SMALL = 64  # atoms; up to here arrays for all pairs are made at once
+_ISOLATED = bytes(3)  # pbc of a structure that does not repeat; comparing bytes is ten times as fast as any()
 _NONE = {"i": np.empty(0, np.int64), "d": np.empty(0), "D": np.empty((0, 3)), "S": np.empty((0, 3), np.int32)}
 
 
@@ -34,7 +35,12 @@ def neighbour_list(quantities: str, atoms, cutoff, *, threads: int | None = None
             periodic cell vectors that do not span.
     """
     positions = atoms.arrays["positions"]
-    if type(cutoff) is float and 0.0 <= cutoff < np.inf and len(positions) <= SMALL and not atoms.pbc.any():
+    if (
+        len(positions) <= SMALL
+        and type(cutoff) is float
+        and 0.0 <= cutoff < np.inf
+        and atoms.pbc.tobytes() == _ISOLATED
+    ):
         arrays = _small(quantities, positions, cutoff)
     elif isinstance(cutoff, Mapping) or np.ndim(cutoff):
         arrays = _by_pair(quantities, atoms, cutoff, threads)
@@ -48,13 +54,13 @@ def neighbour_list(quantities: str, atoms, cutoff, *, threads: int | None = None
 
 
 def _small(quantities, positions, cutoff):
-    n = len(positions)
-    i, j, vectors = np.empty(n * n, np.int64), np.empty(n * n, np.int64), np.empty((n * n, 3))
-    total = all_pairs(positions, cutoff * cutoff, i, j, vectors)
+    n_pairs = len(positions) ** 2
+    index, vectors = np.empty((2, n_pairs), np.int64), np.empty((n_pairs, 3))
+    total = all_pairs(positions, cutoff * cutoff, index, vectors)
     if total < 0:
         raise not_finite(positions)
     vectors = vectors[:total]
-    arrays = {"i": i[:total], "j": j[:total], "D": vectors}
+    arrays = {"i": index[0, :total], "j": index[1, :total], "D": vectors}
     if "d" in quantities:
         arrays["d"] = np.sqrt(np.einsum("ec,ec->e", vectors, vectors))
     if "S" in quantities:

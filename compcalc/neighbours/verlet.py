@@ -72,10 +72,9 @@ class VerletList:
         known = self._pairs
         if known is None or len(positions) != len(self._positions):
             return False
-        same = (
-            np.array_equal(offsets, known.offsets)
-            and np.array_equal(pbc, known.pbc)
-            and np.array_equal(cells, known.cells)
+        same = all(
+            now.tobytes() == before.tobytes()
+            for now, before in ((offsets, known.offsets), (pbc, known.pbc), (cells, known.cells))
         )
         # A little less than the half, so that rounding cannot hide a pair.
         return same and not moved(positions, self._positions, (0.4999999 * self.skin) ** 2)
@@ -84,6 +83,7 @@ class VerletList:
         wide = self._pairs
         found, rows = np.empty((len(wide.found), wide.total), np.uint32), np.empty_like(wide.rows)
         total = narrow(
-            positions, wide.offsets, wide.cells, wide.wraps, wide.found, wide.rows, self.cutoff**2, found, rows
+            positions, wide.offsets, wide.cells, wide.wraps, wide.visit, wide.found, wide.rows,
+            self.cutoff**2, found, rows,
         )  # fmt: skip
         return wide._replace(found=found, rows=rows, total=total)

@@ -55,7 +55,7 @@ def test_two_atoms_that_approach_by_more_than_half_the_skin_each():
     positions = np.array([[0, 0, 0], [cutoff + 1.01 * skin, 0, 0]])
     verlet = VerletList(cutoff, skin)
     assert len(verlet.update(positions)) == 0
-    positions = positions + [[0.6 * skin, 0, 0], [-0.6 * skin, 0, 0]]
+    positions += [[0.6 * skin, 0, 0], [-0.6 * skin, 0, 0]]
     assert len(verlet.update(positions)) == 2
     assert verlet.rebuilds == 2
 
