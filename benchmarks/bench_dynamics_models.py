@@ -2,7 +2,7 @@
 
     python -m pytest benchmarks/bench_dynamics_models.py --benchmark-group-by=param:model
 
-Compare the rows of one group. Tracing and warming up are left out of each; `--benchmark-json` also has molecule-steps/s.
+Compare the rows of one group. Tracing and warming up are left out; `--benchmark-json` also has molecule-steps/s.
 TorchSim is optional: pip install 'compcalc[bench]'.
 """
 
