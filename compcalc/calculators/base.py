@@ -123,11 +123,9 @@ class PotentialCalculator(Calculator):
             "numbers": np.array_equal(last.numbers, atoms.numbers),
             "cell": np.array_equal(last.cell.array, atoms.cell.array),
             "pbc": np.array_equal(last.pbc, atoms.pbc),
-            "initial_charges": np.array_equal(last.get_initial_charges(), atoms.get_initial_charges())
+            "initial_charges": _same_array(last, atoms, "initial_charges")
             and all(last.info.get(key) == atoms.info.get(key) for key in INFO_KEYS),
-            "initial_magmoms": np.array_equal(
-                last.get_initial_magnetic_moments(), atoms.get_initial_magnetic_moments()
-            ),
+            "initial_magmoms": _same_array(last, atoms, "initial_magmoms"),
         }
         return [name for name in all_changes if not same[name]]
 
@@ -153,3 +151,9 @@ class PotentialCalculator(Calculator):
         unknown = set(numbers.tolist()) - known
         if unknown:
             raise UnsupportedElementError(self.label_name, [chemical_symbols[z] for z in unknown], self.known_elements)
+
+
+def _same_array(first: Atoms, second: Atoms, name: str) -> bool:
+    """Whether an array that most structures do not have is the same; without it is not the same as with zeros."""
+    one, other = first.arrays.get(name), second.arrays.get(name)
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
