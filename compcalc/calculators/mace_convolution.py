@@ -159,23 +159,28 @@ def _replacement(torch, layer, dtype):
     ones = [torch.ones((1, n), dtype=dtype) for n in (channels, int(sizes.sum()), own.weight_numel)]
     starts = torch.cumsum(sizes * channels, 0) - sizes * channels
     factors = own(*ones)[0, starts].detach().clone()
-    made = _fused_module(torch, factors, sizes, own.irreps_out)
+    made = _fused_module(torch, factors, sizes, own)
     return made if _reproduces(torch, own, made, channels, dtype) else None
 
 
-def _fused_module(torch, factors, sizes, irreps_out):
+def _fused_module(torch, factors, sizes, own):
     operator = _operator(torch)
 
     class FusedConvolution(torch.nn.Module):
-        """Features, harmonics, weights and edges to the sums of the messages."""
+        """Features, harmonics, weights and edges to the sums of the messages.
+
+        Called without edges, as by a layer that knows no fused form, it is the layer's own product.
+        """
 
         def __init__(self):
             super().__init__()
             self.register_buffer("factors", factors)
             self.register_buffer("sizes", sizes)
-            self.irreps_out = irreps_out
+            self.own, self.irreps_out = own, own.irreps_out
 
-        def forward(self, node_feats, edge_attrs, weights, edge_index):
+        def forward(self, node_feats, edge_attrs, weights, edge_index=None):
+            if edge_index is None:
+                return self.own(node_feats, edge_attrs, weights)
             return operator(node_feats, edge_attrs, weights, edge_index, self.factors, self.sizes)
 
     return FusedConvolution()
