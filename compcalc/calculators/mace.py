@@ -135,8 +135,9 @@ class MACE(PotentialCalculator):
         return BatchResult(np.add.reduceat(energies, part.offsets[:-1]), forces.astype(float))
 
     def forget(self) -> None:
-        """Drop results and go back to the untraced model."""
+        """Drop results and kept edges, and go back to the untraced model."""
         super().forget()
+        self._graphs.forget()
         self._trace = None
 
     def prepare(self, atoms: Atoms) -> None:

@@ -35,6 +35,10 @@ class MACEGraphs:
         self._constant_for, self._constant = None, {}
         self._verlet: VerletList | None = None
 
+    def forget(self) -> None:
+        """Drop the list kept for large structures: the order of edges, and with it rounding, depends on its age."""
+        self._verlet = None
+
     def of_atoms(self, atoms: Atoms) -> dict:
         """Graph of one structure, periodic where it is."""
         if len(atoms) >= _VERLET_FROM_ATOMS:

@@ -13,7 +13,7 @@ import numpy as np
 _PADDING_MARGIN = 1.25
 _PADDING_STEP = 32
 _TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
-"""Largest force difference from the untraced model that is accepted, eV/angstrom."""
+"""Largest difference from the untraced model that is accepted, eV/angstrom, or eV an atom, or relative above one."""
 
 
 class TraceMismatchWarning(UserWarning):
@@ -104,9 +104,14 @@ class TracedModel:
 
     def _compare(self, model, graph: dict) -> None:
         out = model(dict(graph), compute_force=True, compute_stress=False, training=False)
-        expected = out["forces"].detach().cpu().numpy()
-        difference = float(np.abs(self(graph)[1] - expected).max())
         dtype = str(graph["positions"].dtype).removeprefix("torch.")
-        scale = max(1.0, float(np.abs(expected).max()))
-        if not difference <= _TOLERANCE[dtype] * scale:
-            raise ValueError(f"traced forces differ from the model's by {difference:.1e} eV/angstrom")
+        energies, forces = self(graph)
+        for what, found, key, unit in (
+            ("forces", forces, "forces", "eV/angstrom"),
+            ("energies", energies, "node_energy", "eV an atom"),
+        ):
+            expected = out[key].detach().cpu().numpy()
+            difference = float(np.abs(found - expected).max())
+            scale = max(1.0, float(np.abs(expected).max()))
+            if not difference <= _TOLERANCE[dtype] * scale:
+                raise ValueError(f"traced {what} differ from the model's by {difference:.1e} {unit}")

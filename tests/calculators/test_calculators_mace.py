@@ -325,6 +325,37 @@ def test_forget_goes_back_to_the_untraced_model_and_prepare_reuses_the_trace(one
     assert calculator.energy_forces(atoms)[0] == traced[0][0]
 
 
+def test_wrong_energies_of_a_trace_are_seen(one_layer, monkeypatch):
+    from compcalc.calculators.mace_trace import TracedModel
+
+    call = TracedModel.__call__
+    monkeypatch.setattr(
+        TracedModel, "__call__", lambda self, graph: (call(self, graph)[0] + 0.01, call(self, graph)[1])
+    )
+    calculator = MACE(str(one_layer["float64"]))
+    with pytest.warns(TraceMismatchWarning, match="traced energies differ"):
+        calculator.prepare(rattled("H2O"))
+
+
+def test_large_structures_do_not_depend_on_earlier_ones_after_forget(mace_models):
+    atoms = molecule("CH3CH2OH")
+    atoms.set_cell([7.0, 7.0, 7.0])
+    atoms.pbc = True
+    atoms *= (3, 3, 3)
+    assert len(atoms) > 200
+    atoms.rattle(0.05, seed=1)
+    moved = atoms.copy()
+    moved.rattle(0.02, seed=2)
+    used, fresh = (MACE(str(mace_models["float32"])) for _ in range(2))
+    used.get_forces(atoms)
+    kept = used.get_forces(moved)
+    expected = fresh.get_forces(moved)
+    assert used._graphs._verlet.rebuilds == 1
+    assert kept == pytest.approx(expected, abs=2e-5)
+    used.forget()
+    np.testing.assert_array_equal(used.get_forces(moved), expected)
+
+
 @pytest.mark.parametrize("fault", ["mismatch", "failure"])
 def test_a_trace_that_does_not_reproduce_the_model_is_not_used(one_layer, monkeypatch, fault):
     if fault == "mismatch":
