@@ -9,6 +9,9 @@ def kernel(function=None, *, reorder: bool = False):
     Args:
         function: what to compile; None where the decorator is given options.
         reorder: let the compiler reorder sums and fuse products into them, which vector units need.
+
+    numba renews what it keeps when the file of the kernel itself changes, not for the kernels that it calls: whoever
+    edits one of those in place deletes the `.nbi` files in `__pycache__`.
     """
     if function is None:
         return lambda made: kernel(made, reorder=reorder)
