@@ -84,6 +84,7 @@ def evaluate_frames(calculator: "PotentialCalculator", frames: Sequence[Atoms]) 
         energies[k] = calculator.get_potential_energy(frames[k])
         forces[k] = calculator.get_forces(frames[k])
     if plain:
+        calculator.forget()
         batch = Batch.of([(frames[k].numbers, frames[k].positions) for k in plain])
         result = calculator.evaluate_batch(batch)
         energies[plain] = result.energies

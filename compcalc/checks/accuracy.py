@@ -69,28 +69,32 @@ def _batched(calculator: BaseCalculator, frames: Frames) -> tuple[BatchResult | 
     """All frames in one batch where that can be trusted, its largest difference from single forces, and what that took.
 
     Returns:
-        the batch, or None where there is none or it differs; eV/angstrom; s.
+        the batch, or None where there is none, it differs or cannot be compared; eV/angstrom; s.
     """
     if not getattr(calculator, "can_batch", False):
         return None, None, 0.0
     try:
+        calculator.forget()
         result = calculator.evaluate_batch(Batch.of([(frames.numbers, positions) for positions in frames.positions]))
     except Exception:  # the single evaluations that follow say which frame it was
         return None, None, 0.0
     started = time.perf_counter()
-    difference, energy_difference = 0.0, 0.0
     forces = result.forces.reshape(frames.forces.shape)
-    for index in {0, len(frames) // 2}:
-        try:
+    # A frame with NaN is evaluated alone anyway, and says nothing about the others.
+    finite = np.flatnonzero(np.isfinite(result.energies) & np.isfinite(forces).all(axis=(1, 2)))
+    differences = []
+    try:
+        for index in finite[[0, len(finite) // 2]] if len(finite) else ():
             energy, alone = evaluate(calculator, frames.numbers, frames.positions[index])
-        except Exception:
-            continue
-        difference = max(difference, float(np.abs(forces[index] - alone).max()))
-        energy_difference = max(energy_difference, abs(float(result.energies[index]) - energy))
+            per_atom = abs(float(result.energies[index]) - energy) / len(frames.numbers)
+            differences.append((float(np.abs(forces[index] - alone).max()), per_atom))
+    except Exception:  # it computes together what it refuses alone
+        differences = []
     seconds = time.perf_counter() - started
-    # A NaN differs, too.
-    trusted = difference <= FORCE_TOLERANCE and energy_difference <= ENERGY_TOLERANCE * len(frames.numbers)
-    return (result if trusted else None), difference, seconds
+    if not differences:
+        return None, None, seconds
+    force, per_atom = np.max(differences, axis=0).tolist()
+    return (result if force <= FORCE_TOLERANCE and per_atom <= ENERGY_TOLERANCE else None), force, seconds
 
 
 def _spread(calculator: BaseCalculator) -> float:

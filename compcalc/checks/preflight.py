@@ -15,6 +15,7 @@ BEFORE_A_RUN = (
     "rotation",
     "atoms_untouched",
     "other_molecules",
+    "batched",
 )
 """Checks whose failure changes how the numbers of a run are to be read."""
 
@@ -38,3 +39,8 @@ def fatal(found: Examination) -> Finding | None:
     """The first finding with which a run would hold false numbers, or None."""
     failures = (f for f in found.with_verdict(Verdict.FAIL) if f.name in FATAL)
     return next(failures, None)
+
+
+def batches_well(found: Examination) -> bool:
+    """Whether nothing speaks against batches: they give what their members give alone."""
+    return not any(f.name == "batched" for f in found.with_verdict(Verdict.FAIL))

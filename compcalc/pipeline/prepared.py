@@ -9,7 +9,7 @@ from ase import Atoms
 from compcalc.calculators import Spec, get_calculator, parse_spec
 from compcalc.checks import Examination
 from compcalc.checks.accuracy import evaluate
-from compcalc.checks.preflight import fatal, preflight
+from compcalc.checks.preflight import batches_well, fatal, preflight
 from compcalc.dynamics.protocols import Preset, Protocol, get_preset
 from compcalc.errors import CompcalcError
 from compcalc.execution import Unit, content_hash
@@ -91,14 +91,16 @@ class PreparedRun:
                 "Try the calculator on one molecule in an ASE script, or choose another task."
             )
         working = [frames for frames in groups if frames.molecule.name not in failures]
+        found = self._examined(calculator, min(working, key=lambda frames: len(frames.numbers)))
+        batches = getattr(calculator, "can_batch", False) and batches_well(found)
         described = {
             "name": getattr(calculator, "label_name", type(calculator).__name__),
             "dtype": getattr(calculator, "dtype", None),
             "sha256": getattr(calculator, "sha256", None),
             "files": self.spec.file_hashes(),
-            "batch_atoms": calculator.batch_atoms if getattr(calculator, "can_batch", False) else None,
+            "batch_atoms": calculator.batch_atoms if batches else None,
         }
-        return described, self._examined(calculator, min(working, key=lambda frames: len(frames.numbers)))
+        return described, found
 
     def _examined(self, calculator, frames: Frames) -> Examination:
         found = preflight(calculator, Atoms(frames.numbers, frames.positions[0]))

@@ -6,7 +6,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from compcalc.calculators import get_calculator
 from compcalc.checks.accuracy import evaluate, predict
-from compcalc.records import Frames, Molecule
+from compcalc.records import BatchResult, Frames, Molecule
 
 T, N = 6, 3
 NUMBERS = np.array([8, 1, 1])
@@ -125,3 +125,68 @@ def test_a_frame_does_not_depend_on_the_ones_before_it():
     np.testing.assert_array_equal(together.energy, backwards.energy[::-1])
     np.testing.assert_array_equal(together.forces, backwards.forces[::-1])
     assert np.ptp(together.energy) > 0.01
+
+
+class MarkedBatch(Marked):
+    """The same in one call; `batch_faults` maps frames to what goes wrong there alone."""
+
+    can_batch = True
+
+    def __init__(self, faults=(), batch_faults=()):
+        super().__init__(faults)
+        self.batch_faults, self.batches = dict(batch_faults), 0
+
+    def evaluate_batch(self, batch):
+        self.batches += 1
+        energies, forces = np.empty(len(batch)), np.empty_like(batch.positions)
+        for k, first in enumerate(batch.offsets[:-1]):
+            frame = round(batch.positions[first, 2] / 0.1)
+            fault = self.batch_faults.get(frame, lambda e, f: {"energy": e, "forces": f})
+            made = fault(-10.0 - frame, np.full((N, 3), float(frame)))
+            energies[k], forces[first : first + N] = made["energy"], made["forces"]
+        return BatchResult(energies, forces)
+
+
+def test_a_batch_that_agrees_is_taken():
+    calculator = MarkedBatch()
+    prediction = predict(calculator, frames())
+    assert calculator.batches == 1 and calculator.seen == [0, 3]
+    assert prediction.energy.tolist() == [-10.0 - t for t in range(T)]
+    assert prediction.forces[:, 2, 1].tolist() == list(range(T))
+    assert prediction.batch_difference == 0.0 and not prediction.failures
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [lambda e, f: {"energy": e, "forces": f + 0.01}, lambda e, f: {"energy": e + 1e-3, "forces": f}],
+    ids=["forces", "energy"],
+)
+def test_a_batch_that_differs_is_not_taken(fault):
+    calculator = MarkedBatch(batch_faults=dict.fromkeys(range(T), fault))
+    prediction = predict(calculator, frames())
+    assert prediction.energy.tolist() == [-10.0 - t for t in range(T)]
+    assert prediction.forces[:, 2, 1].tolist() == list(range(T))
+    assert prediction.batch_difference in (pytest.approx(0.01), 0.0)
+
+
+def test_frames_with_nan_in_a_batch_are_evaluated_alone_and_others_compared():
+    nothing = lambda e, f: {"energy": np.nan, "forces": f}  # noqa: E731
+    calculator = MarkedBatch(batch_faults={0: nothing, 3: nan_force})
+    prediction = predict(calculator, frames())
+    assert calculator.seen == [1, 4, 0, 3]
+    assert prediction.batch_difference == 0.0 and not prediction.failures
+    assert prediction.energy.tolist() == [-10.0 - t for t in range(T)]
+
+
+def test_a_batch_that_cannot_be_compared_is_not_trusted():
+    refusing = {t: raising(ValueError("not for this molecule")) for t in range(T)}
+    prediction = predict(MarkedBatch(refusing), frames())
+    assert sorted(prediction.failures) == list(range(T)) and np.isnan(prediction.energy).all()
+    assert prediction.batch_difference is None
+
+
+def test_a_batch_that_fails_leaves_single_evaluations():
+    calculator = MarkedBatch({2: raising(RuntimeError("no such luck"))}, {2: raising(RuntimeError("no such luck"))})
+    prediction = predict(calculator, frames())
+    assert prediction.failures == {2: "RuntimeError: no such luck"}
+    assert prediction.energy[[0, 1, 3]].tolist() == [-10, -11, -13]

@@ -61,7 +61,26 @@ def test_a_batch_that_differs_from_single_evaluations_is_not_scored(tiny_data, t
     value = [m["static"]["summary"]["ood"]["force_mae_mev_per_angstrom"]["value"] for m in (wrong, right)]
     assert value[0] == pytest.approx(value[1], rel=1e-9)
     assert wrong["static"]["batch_difference_mev_per_angstrom"] == pytest.approx(100, rel=1e-6)
-    assert "largest difference of a force from single evaluations 1e+02" in (tmp_path / "wrong/report.html").read_text()
+    report = (tmp_path / "wrong/report.html").read_text()
+    assert "one molecule at a time" in report and "In a batch, a system differs from the same system alone" in report
+
+
+def test_dynamics_do_not_batch_where_a_batch_differs_from_single_evaluations(tiny_data, tmp_path, monkeypatch):
+    right = run(settings(tiny_data, "mmff94", only="md"), tmp_path / "right")["metrics"]
+    evaluate_batch = MMFF94Calculator.evaluate_batch
+
+    def leaky(self, batch):
+        result = evaluate_batch(self, batch)
+        result.forces[-1] += 0.05 * (len(batch) - 1)  # right for one, wrong for several
+        return result
+
+    monkeypatch.setattr(MMFF94Calculator, "evaluate_batch", leaky)
+    prepared = PreparedRun(settings(tiny_data, "mmff94"))
+    assert prepared.potential["batch_atoms"] is None
+    assert {unit.group for unit in prepared.md_units()} == {None}
+    done = run(settings(tiny_data, "mmff94", only="md"), tmp_path / "leaky")["metrics"]
+    for one, other in zip(done["md"]["runs"], right["md"]["runs"], strict=True):
+        assert one["temperature_mean_k"] == pytest.approx(other["temperature_mean_k"], rel=1e-6)
 
 
 def test_trajectories_of_a_group_are_stored_one_by_one(tiny_data, tmp_path):
