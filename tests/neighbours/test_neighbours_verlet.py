@@ -2,22 +2,10 @@
 
 import numpy as np
 import pytest
-from brute import as_set
+from fresh import assert_fresh
 
 from compcalc.errors import InputError
-from compcalc.neighbours import VerletList, batch_edges
-
-
-def assert_fresh(edges, positions, cutoff, cell=None, pbc=None, offsets=None):
-    offsets = [0, len(positions)] if offsets is None else offsets
-    m = len(offsets) - 1
-    cells = None if cell is None else np.broadcast_to(cell, (m, 3, 3))
-    fresh = batch_edges(positions, offsets, cutoff, cells, None if pbc is None else np.broadcast_to(pbc, (m, 3)))
-    assert as_set(edges.index, edges.shifts) == as_set(fresh.index, fresh.shifts)
-    np.testing.assert_array_equal(edges.counts, fresh.counts)
-    order, wanted = (np.lexsort((*e.shifts.T, *e.index[::-1])) for e in (edges, fresh))
-    np.testing.assert_array_equal(edges.vectors[order], fresh.vectors[wanted])
-    np.testing.assert_array_equal(edges.distances[order], fresh.distances[wanted])
+from compcalc.neighbours import VerletList
 
 
 @pytest.mark.parametrize("pbc", [(0, 0, 0), (1, 1, 0), (1, 1, 1)])
