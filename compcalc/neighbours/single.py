@@ -28,7 +28,8 @@ def neighbour_list(quantities: str, atoms, cutoff, *, threads: int | None = None
         threads: at most; by default OMP_NUM_THREADS, or the number of cores. Small structures take one.
 
     Returns:
-        A tuple of arrays, or one array for one letter: i, j int64 (E,), d (E,), D (E, 3), S int32 (E, 3).
+        A tuple of arrays, or one array for one letter: i, j int64 (E,), d (E,), D (E, 3), S int32 (E, 3). Some helpers
+        of matscipy, `first_neighbours` among them, want i as int32.
 
     Raises:
         InputError: unknown letters, a cutoff that is negative or of the wrong shape, positions that are not finite, or
