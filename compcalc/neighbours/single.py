@@ -23,8 +23,8 @@ def neighbour_list(quantities: str, atoms, cutoff, *, threads: int | None = None
             distance; `D`, the vector r_j - r_i + S @ cell; `S`, the cells between them.
         atoms: ASE Atoms, anywhere relative to the cell.
         cutoff: a number; or a number for each pair of elements, as `{("C", "H"): 1.2}` or `{(6, 1): 1.2}`, where pairs
-            not named are not listed; or a radius for each atom, (N,), where spheres that overlap are listed. In the
-            unit of the positions.
+            not named are not listed, or have the default of a `defaultdict`; or a radius for each atom, (N,), where
+            spheres that overlap are listed. In the unit of the positions.
         threads: at most; by default OMP_NUM_THREADS, or the number of cores. Small structures take one.
 
     Returns:
@@ -109,9 +109,14 @@ def _by_pair(quantities, atoms, cutoff, threads):
 
 
 def _table(cutoff: Mapping) -> np.ndarray:
-    """Cutoffs by the two atomic numbers, with a last row and column of zeros for all elements not named."""
+    """Cutoffs by the two atomic numbers, with a last row and column for all elements not named.
+
+    Pairs that are not named have no cutoff, or what the `default_factory` of a `defaultdict` gives.
+    """
     from ase.data import atomic_numbers
 
+    make = getattr(cutoff, "default_factory", None)
+    default = checked_cutoff(make()) if make is not None else 0.0
     pairs = {}
     for pair, value in cutoff.items():
         try:
@@ -120,7 +125,7 @@ def _table(cutoff: Mapping) -> np.ndarray:
             raise InputError("cutoff", pair, "pairs of symbols or atomic numbers, such as ('C', 'H')") from None
         pairs[a, b] = pairs[b, a] = checked_cutoff(value)
     size = max((a for a, _ in pairs), default=0) + 2
-    table = np.zeros((size, size))
+    table = np.full((size, size), default)
     for (a, b), value in pairs.items():
         table[a, b] = value
     return table

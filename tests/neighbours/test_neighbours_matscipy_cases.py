@@ -1,6 +1,7 @@
 """The cases by which matscipy tests its neighbour list, as properties: known counts, odd cells, its helpers."""
 
 import itertools
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -256,3 +257,13 @@ def test_triplets_of_methane_have_its_angle():
     assert len(first) == 4 * 3
     cosines = np.einsum("tc,tc->t", vectors[first], vectors[second]) / np.linalg.norm(vectors[0]) ** 2
     np.testing.assert_allclose(cosines, -1 / 3, atol=1e-6)
+
+
+def test_a_default_cutoff_holds_for_pairs_that_are_not_named():
+    atoms = molecule("HCOOH", vacuum=3.0)
+    table = defaultdict(lambda: 1.3, {("O", "H"): 2.5})
+    limits = [[2.5 if {a, b} == {"O", "H"} else 1.3 for b in atoms.symbols] for a in atoms.symbols]
+    expected = (atoms.get_all_distances() < limits) & ~np.eye(len(atoms), dtype=bool)
+    i, j = neighbour_list("ij", atoms, table)
+    assert set(zip(i, j, strict=True)) == set(zip(*np.nonzero(expected), strict=True))
+    assert 0 < len(neighbour_list("i", atoms, dict(table))) < len(i)
