@@ -38,31 +38,97 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable outpu
 
 @app.command()
 def run(
-    potential: Annotated[str, typer.Argument(help="scheme:argument?key=value, or a MACE file.")],
-    task: Annotated[str, typer.Option("--task", help="Task; `compcalc tasks` lists them.")],
+    potential: Annotated[
+        list[str] | None, typer.Argument(help="scheme:argument?key=value, or a MACE file; one or several.")
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", help="Task, task/variant or all, may be repeated; see `compcalc tasks`."),
+    ] = None,
     variant: VariantOption = "base",
     preset: Annotated[str, typer.Option("--preset", help="Size of the dynamics: quick, standard, full.")] = "quick",
+    replicas: Annotated[
+        int | None, typer.Option("--replicas", min=1, help="MD runs a molecule and protocol; default: the preset's.")
+    ] = None,
     only: Annotated[str, typer.Option("--only", help="all, static or md.")] = "all",
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Run directory; default: a name below runs/.")] = None,
     data: DataOption = None,
     workers: WorkersOption = None,
-    timeout: Annotated[float | None, typer.Option("--timeout", min=1, help="Limit of one work unit, s.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", min=1, help="Time limit of one work unit, s.")] = None,
+    memory: Annotated[
+        float | None, typer.Option("--memory", help="Memory limit of one work unit, GiB; default: the machine's.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option("--dask", help="Dask scheduler (tcp://...) or cluster file to compute on.")
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Compute units again that ended in a crash, a limit or an error.")
+    ] = False,
+    unit: Annotated[
+        str | None, typer.Option("--unit", help="Compute only this unit of the directory --out, here, and compare.")
+    ] = None,
     python: PythonOption = None,
 ) -> None:
-    """Test a potential on a task: errors on known and unseen molecules, then MD on the unseen ones.
+    """Test potentials on tasks: errors on known and unseen molecules, then MD on the unseen ones.
 
-    A run that was cut off goes on when the same command is given again. Exit code 0: the run is complete; 2: the input
-    cannot be used; 3: the run is complete, but a calculation failed for other than physical reasons.
+    A run that was cut off goes on when the same command is given again; with --out a directory can be given further
+    potentials, tasks and replicas. Exit code 0: the run is complete; 2: the input cannot be used; 3: the run is
+    complete, but a calculation failed for other than physical reasons.
     """
+    if unit is not None:
+        from compcalc.commands.run import run_unit
+        from compcalc.errors import InputError
+
+        if out is None:
+            raise InputError("--out", None, "the run directory that the unit belongs to", "log.jsonl has the command.")
+        raise typer.Exit(run_unit(out, unit))
     from compcalc.commands.run import run_with_progress
     from compcalc.pipeline import RunSettings
 
-    settings = RunSettings(
-        _in_interpreter(potential, python), task, variant, preset, only, seed, data, workers, timeout
-    )
-    out = out or _default_directory(settings)
-    raise typer.Exit(run_with_progress(settings, out, command=shlex.join(["compcalc", *sys.argv[1:]])))
+    all_settings = [
+        RunSettings(
+            _in_interpreter(spec, python),
+            name,
+            kind,
+            preset,
+            only,
+            seed,
+            data,
+            workers,
+            timeout,
+            replicas,
+            memory,
+            dask,
+            retry,
+        )
+        for spec in _given("POTENTIAL", potential, "`compcalc calculators` lists the kinds.")
+        for name, kind in _task_names(_given("--task", task, "`compcalc tasks` lists them."), variant)
+    ]
+    out = out or _default_directory(all_settings)
+    raise typer.Exit(run_with_progress(all_settings, out, command=shlex.join(["compcalc", *sys.argv[1:]])))
+
+
+@app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(help="Run directory.")],
+    repair: Annotated[bool, typer.Option("--repair", help="Write outputs again that are missing or wrong.")] = False,
+    recompute: Annotated[int, typer.Option("--recompute", min=0, help="Compute this many units a run again.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a run directory: every result whole, every output the one that its results give.
+
+    Exit code 0: all good; 1: something is missing, damaged or differs; 2: not a run directory.
+    """
+    from compcalc.commands.verify import as_rows, verify_directory
+
+    if as_json:
+        from compcalc.pipeline.verifying import verify
+
+        found = verify(directory, repair=repair, recompute=recompute)
+        _print_json(as_rows(found))
+        raise typer.Exit(0 if all(run.good for run in found) else 1)
+    raise typer.Exit(verify_directory(directory, repair, recompute, Console()))
 
 
 @app.command()
@@ -255,12 +321,44 @@ def _in_interpreter(potential: str, python: Path | None) -> str:
     return parse_spec(potential).with_options({"python": python}).text
 
 
-def _default_directory(settings) -> Path:
-    words = f"{settings.spec}-{settings.task}-{settings.variant}-{settings.preset}"
-    if settings.only != "all":
-        words += f"-{settings.only}"
-    if settings.seed:
-        words += f"-seed{settings.seed}"
+def _given(argument: str, values: list[str] | None, remedy: str) -> list[str]:
+    """The values of an argument that may be repeated, each once."""
+    if not values:
+        from compcalc.errors import InputError
+
+        raise InputError(argument, None, "at least one", remedy)
+    return list(dict.fromkeys(values))
+
+
+def _task_names(names: list[str], variant: str) -> list[tuple[str, str]]:
+    """Task and variant of each name; `all` stands for every task with its variants."""
+    from compcalc.tasks import all_tasks
+
+    found = []
+    for name in names:
+        task, slash, own = name.partition("/")
+        if name == "all":
+            found += [(task.task, task.variant) for task in all_tasks()]
+        else:
+            found.append((task, own if slash else variant))
+    return list(dict.fromkeys(found))
+
+
+def _default_directory(all_settings) -> Path:
+    first = all_settings[0]
+    specs = list(dict.fromkeys(settings.spec for settings in all_settings))
+    tasks = list(dict.fromkeys(f"{settings.task}-{settings.variant}" for settings in all_settings))
+    words = "-".join(
+        [
+            *(specs if len(specs) < 3 else [f"{len(specs)}-potentials"]),
+            *(tasks if len(tasks) < 3 else [f"{len(tasks)}-tasks"]),
+            first.preset,
+        ]
+    )
+    if first.only != "all":
+        words += f"-{first.only}"
+    if first.seed:
+        words += f"-seed{first.seed}"
     stem = "".join(c if c.isalnum() or c in "._" else "-" for c in words).strip("-.")
     return Path("runs") / stem[-120:]
 

@@ -28,7 +28,7 @@ def tiny_task(monkeypatch):
     """`length` with ethane and propane to train on and butane as the unseen molecule."""
     length = get_task("length")
     task = Task("length", "base", length.question, length.train[:2], length.train[2:3])
-    monkeypatch.setattr("compcalc.pipeline.prepared.get_task", lambda name, variant="base": task)
+    monkeypatch.setattr("compcalc.pipeline.inputs.get_task", lambda name, variant="base": task)
     return task
 
 

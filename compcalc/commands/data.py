@@ -13,7 +13,17 @@ from compcalc.calculators import get_calculator
 from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.commands.progress import progress_bar
 from compcalc.errors import CompcalcError, DataError, InputError, RunDirectoryError
-from compcalc.execution import Lost, Result, ResultStore, Unit, content_hash, run_units
+from compcalc.execution import (
+    Followed,
+    Here,
+    LocalPool,
+    Lost,
+    Result,
+    ResultStore,
+    Unit,
+    content_hash,
+    run_units,
+)
 from compcalc.execution.environment import usable_cores
 from compcalc.execution.packing import pack_frames, unpack_frames
 from compcalc.records import Frames
@@ -48,7 +58,7 @@ def build(
         tasks: `task` or `task/variant` names; None or empty for all.
         seed: of the whole set.
         frames: numbers of frames of A, of B for training and for OOD molecules, and of the control C.
-        workers: processes; None for one a core.
+        workers: processes; None for one a core, 0 to compute in this one.
         console: for progress.
 
     Raises:
@@ -71,16 +81,10 @@ def build(
     sampler = TrajectorySampler(
         settings, partial(get_calculator, method), partial(get_calculator, dynamics_method), MMFF94Field
     )
-    with progress_bar(console) as bar:
+    with progress_bar(console) as bar, _executor(SamplingWorker(sampler), workers) as executor:
         task = bar.add_task("sampling and labelling", total=len(units))
-        run_units(
-            units,
-            SamplingWorker(sampler),
-            store,
-            workers=workers or usable_cores(),
-            on_lost=_stop,
-            on_done=lambda unit, result: bar.advance(task),
-        )
+        followed = Followed(done=lambda unit, result: bar.advance(task))
+        run_units(units, executor, store, on_lost=_stop, followed=followed)
     groups = [unpack_frames(p.molecule, store.read(u)) for p, u in zip(plan, units, strict=True)]
     paths = write_dataset(out, groups, settings, fit_atomic_energies(labeller, seed=seed))
     # The set is whole once `parts` is gone, which a rename does at one stroke and a removal does not.
@@ -88,6 +92,10 @@ def build(
     shutil.rmtree(out / ".parts.partial")
     size = sum(path.stat().st_size for path in paths) / 1e6
     console.print(f"{sum(map(len, groups))} frames of {len(groups)} trajectories in {out} ({size:.1f} MB)")
+
+
+def _executor(factory: Callable, workers: int | None) -> Here | LocalPool:
+    return Here(factory) if workers == 0 else LocalPool(factory, workers or usable_cores())
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """What a run was done with: hardware and software versions."""
 
+import math
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("compcalc", "ase", "numpy", "scipy", "rdkit", "torch", "mace-torch", "e3nn", "tblite", "h5py")
+PACKAGES = ("compcalc", "ase", "numpy", "scipy", "rdkit", "torch", "mace-torch", "e3nn", "torchani", "tblite", "h5py")
+_IN_THE_RESULTS = ("ase", "numpy", "rdkit", "torch", "mace-torch", "e3nn", "torchani", "tblite")
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def package_versions() -> dict[str, str]:
@@ -19,6 +22,11 @@ def package_versions() -> dict[str, str]:
     return found
 
 
+def result_versions() -> dict[str, str]:
+    """Installed versions of the packages whose arithmetic is in the results."""
+    return {name: found for name, found in package_versions().items() if name in _IN_THE_RESULTS}
+
+
 def hardware() -> dict[str, str | int | float | None]:
     """Processor, usable cores, memory in GiB and platform of this machine."""
     return {
@@ -30,11 +38,16 @@ def hardware() -> dict[str, str | int | float | None]:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Cores that this process may run on: those of its affinity, or fewer where a container's quota allows less."""
     try:
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no control group, or the word `max`
+        return cores
 
 
 def _cpu_name() -> str:

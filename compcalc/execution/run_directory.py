@@ -1,15 +1,31 @@
-"""A run directory: its manifest `run.json`, and the rule that one directory belongs to one run."""
+"""A run directory: which runs it holds, and the rule that a name stands for one run.
+
+    runs.json       the runs, by name: settings, what determines their results, who advances with whom
+    units/          results of the work units of all runs
+    log.jsonl       one line an event
+    workers.txt     what the potentials printed
+
+and the outputs of each run: in the directory itself where it is the only one, else in a folder of its name.
+"""
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from compcalc.errors import RunDirectoryError
-from compcalc.execution.files import PARTIAL, replacing
+from filelock import FileLock
 
+from compcalc.errors import RunDirectoryError
+from compcalc.execution.files import PARTIAL, CannotWriteError, make_directory, replacing
+from compcalc.execution.log import LOG
+
+INDEX = "runs.json"
 MANIFEST = "run.json"
+WORKER_OUTPUT = "workers.txt"
+_FORMAT = 1
+_LOCK = ".lock"
+_LOCK_TIMEOUT_S = 60.0
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -19,46 +35,127 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         file.write(text.encode())
 
 
-def open_run_directory(directory: Path, identity: str) -> dict | None:
-    """Make sure that `directory` can hold the run with hash `identity`.
+class RunDirectory:
+    """The runs of one directory.
 
-    Returns:
-        The manifest of an earlier part of the same run, or None for a fresh directory.
+    Args:
+        path: of the directory; nothing is written until `add`.
 
     Raises:
-        RunDirectoryError: it cannot be written, belongs to another run, or holds other files.
+        RunDirectoryError: it holds other files than ours, or an index that cannot be read.
     """
-    manifest = directory / MANIFEST
-    try:
-        if manifest.exists():
-            return _same_run(manifest, identity)
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-        others = sorted(entry.name for entry in directory.iterdir() if not entry.name.endswith(PARTIAL))
-    except OSError as error:
-        raise RunDirectoryError(
-            f"run directory {directory} cannot be written ({error.strerror}). Choose another with --out."
-        ) from error
-    if others:
-        raise RunDirectoryError(
-            f"run directory {directory} is not empty ({', '.join(others[:3])}, ...) and holds no {MANIFEST}. "
-            "Choose another with --out, or empty it."
-        )
-    return None
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._refuse_foreign()
+        self.runs()
+
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """Name -> what was kept of it by `add`; in the order in which they were added."""
+        index = self.path / INDEX
+        try:
+            if not index.exists():
+                return {}
+            content = json.loads(index.read_text())
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(
+                f"{index} cannot be read ({error}). Choose another directory with --out."
+            ) from error
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            raise RunDirectoryError(
+                f"{index} is of another format than this version of compcalc writes. Choose another with --out."
+            )
+        return content["runs"]
+
+    def add(self, name: str, facts: Mapping[str, Any], make: Callable[[dict | None], dict[str, Any]]) -> dict[str, Any]:
+        """Enter a run, or find that it is there; several processes may do so at the same time.
+
+        Args:
+            name: of the run.
+            facts: what determines its results; JSON-able.
+            make: told the entry that is there, or None; gives what is to be kept beside `facts`.
+
+        Returns:
+            the entry.
+
+        Raises:
+            RunDirectoryError: a run of that name was made from other facts, or the directory cannot be written.
+        """
+        self._make()
+        facts = json.loads(json.dumps(facts))
+        with FileLock(self.path / _LOCK, timeout=_LOCK_TIMEOUT_S):
+            runs = self.runs()
+            earlier = runs.get(name)
+            if earlier is not None:
+                self._refuse_other(name, earlier["facts"], facts)
+            runs[name] = {"facts": _merged(earlier["facts"], facts) if earlier else facts, **make(earlier)}
+            write_json(self.path / INDEX, {"format": _FORMAT, "runs": runs})
+        return runs[name]
+
+    def outputs(self, name: str) -> Path:
+        """Where the outputs of a run belong."""
+        return self.path if list(self.runs()) == [name] else self.path / name
+
+    def _make(self) -> None:
+        try:
+            make_directory(self.path)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except (OSError, CannotWriteError) as error:
+            reason = getattr(error, "reason", None) or error.strerror
+            raise RunDirectoryError(
+                f"run directory {self.path} cannot be written ({reason}). Choose another with --out."
+            ) from error
+
+    def _refuse_foreign(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise RunDirectoryError(f"run directory {self.path} is a file. Choose another with --out.")
+        if not self.path.is_dir() or (self.path / INDEX).exists():
+            return
+        ours = {LOG, _LOCK}
+        try:
+            entries = sorted(entry.name for entry in self.path.iterdir())
+        except OSError as error:
+            raise RunDirectoryError(f"run directory {self.path} cannot be read ({error.strerror}).") from error
+        others = [name for name in entries if not name.endswith(PARTIAL) and name not in ours]
+        if others:
+            raise RunDirectoryError(
+                f"run directory {self.path} is not empty ({', '.join(others[:3])}, ...) and holds no {INDEX}. "
+                "Choose another with --out, or empty it."
+            )
+
+    def _refuse_other(self, name: str, earlier: dict, facts: dict) -> None:
+        differ = [key for key in facts if key in earlier and _differ(earlier[key], facts[key])]
+        if differ:
+            shown = "; ".join(f"{key}: {_changes(earlier[key], facts[key])}" for key in differ)
+            raise RunDirectoryError(
+                f"run directory {self.path} belongs to another run: its {name} was made with other {', '.join(differ)} "
+                f"({shown}). Choose another with --out, restore what has changed, or delete it."
+            )
 
 
-def _same_run(manifest: Path, identity: str) -> dict:
-    try:
-        earlier = json.loads(manifest.read_text())
-    except (OSError, ValueError) as error:
-        raise RunDirectoryError(f"{manifest} cannot be read ({error}). Choose another directory with --out.") from error
-    if not isinstance(earlier, dict):
-        raise RunDirectoryError(f"{manifest} is not the manifest of a run. Choose another directory with --out.")
-    if earlier.get("identity") != identity:
-        was = " ".join(str(earlier.get(key)) for key in ("spec", "task") if earlier.get(key))
-        raise RunDirectoryError(
-            f"run directory {manifest.parent} belongs to another run ({was}, seed {earlier.get('seed')}): "
-            "its settings, model file, data or versions differ. Choose another with --out, or delete it."
-        )
-    return earlier
+def _differ(earlier: Any, now: Any) -> bool:
+    """Whether two values contradict each other; of dictionaries, only what both have counts."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        return any(earlier[key] != now[key] for key in earlier.keys() & now.keys())
+    return earlier != now
+
+
+def _changes(earlier: Any, now: Any) -> str:
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        keys = sorted(key for key in earlier.keys() & now.keys() if earlier[key] != now[key])
+        return ", ".join(f"{key} {_short(earlier[key])} -> {_short(now[key])}" for key in keys[:3])
+    return f"{_short(earlier)} -> {_short(now)}"
+
+
+def _short(value: Any, most: int = 40) -> str:
+    text = str(value)
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _merged(earlier: dict, now: dict) -> dict:
+    """Facts of both: a run that gets a second half then knows the checksums of all its molecules."""
+    return {
+        key: {**earlier[key], **value} if isinstance(value, dict) and isinstance(earlier.get(key), dict) else value
+        for key, value in {**earlier, **now}.items()
+    }

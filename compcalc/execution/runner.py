@@ -1,183 +1,206 @@
-"""Runs work units in this process or in spawned worker processes, and stores each result as it arrives.
+"""Runs the work units that have no result yet, and stores each result as it arrives."""
 
-Workers are spawned, never forked: tblite, torch and CUDA do not survive a fork. Each worker builds what it needs once.
-"""
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
-from typing import Any
-
-from compcalc.errors import CompcalcError
-from compcalc.execution.allocator import keep_freed_memory
-from compcalc.execution.environment import usable_cores
+from compcalc.execution.claims import Claims
+from compcalc.execution.log import RunLog
+from compcalc.execution.outcome import Done, Lost
 from compcalc.execution.store import Result, ResultStore
 from compcalc.execution.units import Unit
 
-WorkerFactory = Callable[[], Callable[[Any], Result]]
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-_work: Callable[[Any], Result] | None = None
+_LOOK_EVERY_S = 0.5
+_MOST_ATTEMPTS = 5
 
 
-@dataclass(frozen=True)
-class Lost:
-    """A unit whose process ended without a result.
+class Executor(Protocol):
+    """Where tasks are computed: `LocalPool`, `Here` or a cluster.
 
     Attributes:
-        kind: `crashed` or `timeout`.
-        cause: what is known of it.
+        capacity: how many tasks can be under way.
     """
 
-    kind: str
-    cause: str
+    capacity: int
+
+    def limit_to(self, n_tasks: int) -> None:
+        """Told before the first task how many there are."""
+
+    def submit(self, payload: Any, n_units: int = 1) -> Future:
+        """Begin a task; a future of `Done` or `Lost`."""
+
+    def fraction(self, future: Future) -> float:
+        """How much of it is done, 0 to 1."""
+
+
+@dataclass
+class Followed:
+    """How a caller follows `run_units`; every part may be left out.
+
+    Attributes:
+        done: told each unit and its result, old ones included.
+        under_way: told, twice a second, the units being computed and how much of each is done.
+        log: takes one event a unit.
+        remedy: command that computes one unit alone, for the log.
+    """
+
+    done: Callable[[Unit, Result], None] = lambda unit, result: None
+    under_way: Callable[[dict[str, float]], None] = lambda fractions: None
+    log: RunLog = field(default_factory=lambda: RunLog(None))
+    remedy: Callable[[Unit], str] = lambda unit: ""
 
 
 def run_units(
     units: Iterable[Unit],
-    factory: WorkerFactory,
+    executor: Executor,
     store: ResultStore,
     *,
-    workers: int = 1,
-    timeout_s: float | None = None,
     on_lost: Callable[[Unit, Lost], Result],
-    on_done: Callable[[Unit, Result], None] = lambda unit, result: None,
+    followed: Followed | None = None,
+    retry_lost: bool = False,
 ) -> None:
-    """Run every unit that has no result in `store` yet.
+    """Run every unit that has no result in `store` yet; several processes may do so on one store at the same time.
 
     Args:
         units: what to run; results that exist with the same hash are kept.
-        factory: picklable; called once a worker process, gives the function from payload to result, and from the
-            payloads of a group to its results.
+        executor: computes payloads, and for a group the tuple of its payloads to a tuple of results.
         store: where results are written.
-        workers: number of processes; 1 runs in this process unless there is a time limit, and then a crash of the
-            potential ends it.
-        timeout_s: wall time after which a unit's worker is killed, s, for a group times its size; None for no limit.
-        on_lost: makes the result of a unit whose process died or ran out of time; the members of a group are first run
-            one by one.
-        on_done: told of each result, old ones included.
+        on_lost: makes the result of a unit that was lost; the members of a group are first run one by one.
+        followed: who is told.
+        retry_lost: run units again whose result is that they were lost.
+
+    Raises:
+        Exception: what the executor's factory raised, or the store; what is finished is kept.
     """
-    tasks = []
-    for task in _tasks(units):
-        found = [store.read(unit) for unit in task]
-        missing = any(result is None for result in found)
-        if missing:
-            # A group is done again as a whole: what its members are computed beside decides their last digits.
-            tasks.append(task)
-        for unit, result in zip(task, found, strict=True):
-            if not missing:
-                on_done(unit, result)
-    if workers <= 1 and timeout_s is None:
-        results = _run_here(tasks, factory)
-    else:
-        results = _run_pool(tasks, factory, workers, timeout_s, on_lost)
-    # Closing ends the workers at once, also where storing or reporting a result fails.
-    with closing(results):
-        for unit, result in results:
-            store.write(unit, result)
-            on_done(unit, result)
+    run = _Run(executor, store, on_lost, followed or Followed(), retry_lost)
+    # Gives up the claims also where storing or reporting a result fails.
+    with closing(run):
+        run.go(_tasks(units))
 
 
 def _tasks(units: Iterable[Unit]) -> list[list[Unit]]:
-    """Units that run together, in the order of the first of each."""
-    tasks: dict[str, list[Unit]] = {}
+    """Units that run together, in the order of the first of each; a unit that is named twice runs once."""
+    tasks: dict[str, dict[str, Unit]] = {}
     for unit in units:
-        tasks.setdefault(f"group {unit.group}" if unit.group else f"unit {unit.id}", []).append(unit)
-    return list(tasks.values())
+        tasks.setdefault(f"group {unit.group}" if unit.group else f"unit {unit.id}", {})[unit.id] = unit
+    return [list(task.values()) for task in tasks.values()]
 
 
-def _payload(task: list[Unit]) -> Any:
-    return tuple(unit.payload for unit in task) if task[0].group else task[0].payload
+class _Run:
+    def __init__(self, executor, store, on_lost, followed, retry_lost):
+        self._executor, self._store, self._on_lost = executor, store, on_lost
+        self._followed, self._retry_lost = followed, retry_lost
+        self._claims = Claims(store.directory / ".claims")
+        self._waiting: deque[list[Unit]] = deque()
+        self._elsewhere: list[list[Unit]] = []
+        self._running: dict[Future, list[Unit]] = {}
+        self._attempts: dict[str, int] = {}
 
+    def close(self) -> None:
+        self._claims.release_all()
 
-def _results(task: list[Unit], output: Any) -> Iterator[tuple[Unit, Result]]:
-    yield from zip(task, output if task[0].group else [output], strict=True)
-
-
-def _run_here(tasks: list[list[Unit]], factory: WorkerFactory) -> Iterator[tuple[Unit, Result]]:
-    work = factory() if tasks else None
-    for task in tasks:
-        yield from _results(task, work(_payload(task)))
-
-
-def _run_pool(tasks, factory, workers, timeout_s, on_lost) -> Iterator[tuple[Unit, Result]]:
-    if not tasks:
-        return
-    from pebble import ProcessExpired, ProcessPool
-
-    workers = min(workers, len(tasks))
-    with (
-        _threads_for(workers),
-        ProcessPool(workers, initializer=_start_worker, initargs=[factory], context=get_context("spawn")) as pool,
-    ):
-
-        def schedule(task: list[Unit]):
-            limit = timeout_s and timeout_s * len(task)
-            return pool.schedule(_run_one, args=[_payload(task)], timeout=limit)
-
-        try:
-            pending = {schedule(task): task for task in tasks}
-            while pending:
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    task = pending.pop(future)
-                    try:
-                        yield from _results(task, future.result())
-                        continue
-                    except TimeoutError as error:
-                        if error.__cause__ is not None:  # raised by the work itself
-                            raise
-                        lost = Lost("timeout", f"stopped at the time limit of {timeout_s:g} s")
-                    except ProcessExpired as error:
-                        lost = Lost("crashed", f"the worker process died (exit code {error.exitcode})")
-                    except BrokenProcessPool as error:
-                        raise CompcalcError(
-                            "every worker process died while it was starting. Try again with one worker: what fails "
-                            "is then seen in this process."
-                        ) from error
-                    if len(task) > 1:
-                        # Which of them it was shows when each runs alone.
-                        pending |= {schedule([unit]): [unit] for unit in task}
-                    else:
-                        yield task[0], on_lost(task[0], lost)
-        except BaseException:
-            pool.stop()
-            raise
-
-
-def _start_worker(factory: WorkerFactory) -> None:
-    global _work
-    keep_freed_memory()
-    try:
-        _work = factory()
-    except Exception as error:  # told by the worker's first unit: the pool would only say that its workers are gone
-        _work = partial(_raise, error)
-
-
-def _raise(error: Exception, payload: Any) -> Result:
-    raise error
-
-
-def _run_one(payload: Any) -> Any:
-    return _work(payload)
-
-
-@contextmanager
-def _threads_for(workers: int):
-    """Give each spawned process its share of the cores: threads x workers <= cores."""
-    share = str(max(1, usable_cores() // workers))
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, share))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
+    def go(self, tasks: list[list[Unit]]) -> None:
+        self._waiting.extend(task for task in tasks if not self._finished(task))
+        if self._waiting:
+            self._executor.limit_to(len(self._waiting))
+        while self._waiting or self._running or self._elsewhere:
+            self._fill()
+            if self._running:
+                ended, _ = wait(self._running, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    self._end(self._running.pop(future), future.result())
             else:
-                os.environ[name] = value
+                time.sleep(_LOOK_EVERY_S)
+            self._tell()
+            self._look_elsewhere()
+
+    def _finished(self, task: list[Unit]) -> bool:
+        """Tell the results of a task that is done, if it is.
+
+        A group is done again as a whole: what its members are computed beside decides their last digits.
+        """
+        found = [self._store.read(unit) for unit in task]
+        if any(result is None or (self._retry_lost and result.lost) for result in found):
+            return False
+        for unit, result in zip(task, found, strict=True):
+            self._followed.done(unit, result)
+        return True
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._running) < self._executor.capacity:
+            task = self._waiting.popleft()
+            if not self._claims.take(*_claim(task)):
+                self._elsewhere.append(task)
+                continue
+            # Another process may have finished it before the claim was taken.
+            if self._attempts.get(task[0].id) or not self._finished(task):
+                payload = tuple(unit.payload for unit in task) if task[0].group else task[0].payload
+                self._running[self._executor.submit(payload, len(task))] = task
+            else:
+                self._claims.release(*_claim(task))
+
+    def _look_elsewhere(self) -> None:
+        """Tasks that others had claimed are done now, or free again because their process ended."""
+        others, self._elsewhere = self._elsewhere, []
+        for task in others:
+            if self._finished(task):
+                continue
+            if self._claims.take(*_claim(task)):
+                self._waiting.append(task)
+            else:
+                self._elsewhere.append(task)
+
+    def _end(self, task: list[Unit], ended: Done | Lost) -> None:
+        if isinstance(ended, Done):
+            self._keep(task, ended)
+        elif ended.blameless and self._try_again(task):
+            self._log("again", task, cause=ended.cause)
+            self._waiting.appendleft(task)
+            return
+        elif len(task) > 1:
+            # Which of them it was shows when each runs alone.
+            self._log("split", task, cause=ended.cause)
+            self._waiting.extendleft([unit] for unit in reversed(task))
+        else:
+            self._lose(task[0], ended)
+        self._claims.release(*_claim(task))
+
+    def _try_again(self, task: list[Unit]) -> bool:
+        self._attempts[task[0].id] = self._attempts.get(task[0].id, 0) + 1
+        return self._attempts[task[0].id] < _MOST_ATTEMPTS
+
+    def _keep(self, task: list[Unit], done: Done) -> None:
+        results, cost = done.value if task[0].group else [done.value], done.cost.share(len(task))
+        for unit, result in zip(task, results, strict=True):
+            self._store.write(unit, result, cost=cost)
+            self._followed.log.write("done", unit=unit.id, **cost)
+            self._followed.done(unit, result)
+
+    def _lose(self, unit: Unit, lost: Lost) -> None:
+        result = self._on_lost(unit, lost)
+        self._store.write(unit, result, lost=lost.kind)
+        facts = {
+            "kind": lost.kind,
+            "cause": lost.cause,
+            "details": lost.details,
+            "command": self._followed.remedy(unit),
+        }
+        self._followed.log.write("lost", unit=unit.id, **facts)
+        self._followed.done(unit, result)
+
+    def _log(self, event: str, task: list[Unit], **facts) -> None:
+        self._followed.log.write(event, units=[unit.id for unit in task], **facts)
+
+    def _tell(self) -> None:
+        fractions = {
+            unit.id: self._executor.fraction(future) for future, task in self._running.items() for unit in task
+        }
+        self._followed.under_way(fractions)
+
+
+def _claim(task: list[Unit]) -> list[str]:
+    return [f"{unit.id} {unit.hash}" for unit in task]

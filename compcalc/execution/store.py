@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compcalc.execution.files import replacing
+from compcalc.execution.files import make_directory, replacing
 from compcalc.execution.units import Unit
 
 _META = "__meta__"
@@ -25,10 +25,14 @@ class Result:
     Attributes:
         arrays: name -> array.
         meta: JSON-able facts.
+        cost: seconds, cpu_seconds and memory_mib of the unit, as stored; empty for a result that was never stored.
+        lost: how its task was lost, where the result stands for one that was; else None.
     """
 
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    lost: str | None = None
 
 
 class ResultStore:
@@ -41,11 +45,22 @@ class ResultStore:
         """Where the result of `unit` lies."""
         return self.directory / f"{unit.id}.npz"
 
-    def write(self, unit: Unit, result: Result) -> None:
-        """Write the result under a temporary name, flush it to the disk, then give it its own name."""
+    def write(self, unit: Unit, result: Result, *, cost: Mapping[str, float] | None = None, lost: str | None = None):
+        """Write the result under a temporary name, flush it to the disk, then give it its own name.
+
+        Args:
+            unit: whose result it is.
+            result: arrays and facts.
+            cost: what it took.
+            lost: how its task was lost; None where it was not.
+
+        Raises:
+            CannotWriteError: the disk is full, or the directory cannot be written.
+        """
         path = self.path(unit)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        meta = json.dumps({"unit": unit.id, "hash": unit.hash, "meta": dict(result.meta)})
+        make_directory(path.parent)
+        header = {"unit": unit.id, "hash": unit.hash, "meta": dict(result.meta), "cost": dict(cost or {}), "lost": lost}
+        meta = json.dumps(header)
         arrays = {**result.arrays, _META: np.frombuffer(meta.encode(), dtype=np.uint8)}
         with replacing(path) as file:
             np.savez_compressed(file, **arrays)
@@ -56,6 +71,8 @@ class ResultStore:
             with self.path(unit).open("rb") as raw, np.load(raw) as file:
                 arrays = {name: file[name] for name in file.files if name != _META}
                 header = json.loads(file[_META].tobytes())
-            return Result(arrays, header["meta"]) if header["hash"] == unit.hash else None
+            if header["hash"] != unit.hash:
+                return None
+            return Result(arrays, header["meta"], header["cost"], header["lost"])
         except _DAMAGE:
             return None

@@ -13,7 +13,7 @@ HALVES = ("all", "static", "md")
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a run is to do.
+    """What a run is to do, and with what.
 
     Attributes:
         spec: the potential.
@@ -23,8 +23,12 @@ class RunSettings:
         only: `all`, `static` or `md`.
         seed: of every random number.
         data: directory of a data set; None for the shipped one.
-        workers: processes; None for one a core.
+        workers: processes; None for one a core, 0 to compute in this one, where a crash of the potential ends the run.
         timeout_s: wall time limit of one work unit, s; None for none.
+        replicas: independent MD runs a molecule and protocol; None for the preset's own number.
+        memory_gib: memory limit of one work unit, GiB; None for what the machine has.
+        dask: address of a Dask scheduler, or a cluster file; None for this machine.
+        retry: compute units again that ended in a crash, a limit or an error.
     """
 
     spec: str
@@ -36,12 +40,20 @@ class RunSettings:
     data: Path | None = None
     workers: int | None = None
     timeout_s: float | None = None
+    replicas: int | None = None
+    memory_gib: float | None = None
+    dask: str | None = None
+    retry: bool = False
 
     def __post_init__(self):
         if self.only not in HALVES:
             raise InputError("only", self.only, ", ".join(HALVES))
-        if self.workers is not None and self.workers < 1:
-            raise InputError("workers", self.workers, "1 or more")
+        if self.workers is not None and self.workers < 0:
+            raise InputError("workers", self.workers, "1 or more, or 0 for this process")
+        if self.replicas is not None and self.replicas < 1:
+            raise InputError("replicas", self.replicas, "1 or more")
+        if self.memory_gib is not None and not self.memory_gib > 0:
+            raise InputError("memory_gib", self.memory_gib, "above 0 GiB")
         if self.seed < 0:
             raise InputError("seed", self.seed, "0 or more")
 
@@ -52,10 +64,14 @@ class Progress:
 
     Attributes:
         begin: told the name of a stage and its number of units.
-        advance: told each finished unit.
+        advance: told the stage of each finished unit, and the unit.
+        under_way: told, about twice a second, the stage of each unit being computed and how much of it is done, 0 to 1.
+        notice: told what a user should know while the run goes on, in a sentence.
         examined: told what the short examination of the potential found, before the first unit.
     """
 
     begin: Callable[[str, int], None] = lambda stage, n: None
     advance: Callable[[str, Unit], None] = lambda stage, unit: None
+    under_way: Callable[[list[tuple[str, float]]], None] = lambda fractions: None
+    notice: Callable[[str], None] = lambda text: None
     examined: Callable[[Examination], None] = lambda found: None

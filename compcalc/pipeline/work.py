@@ -1,14 +1,17 @@
 """The work units' payloads, and the function that a worker process computes them with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from compcalc.calculators import Spec, get_calculator
-from compcalc.checks.accuracy import predict
+from compcalc.checks import Examination
+from compcalc.checks.accuracy import evaluate, predict
+from compcalc.checks.preflight import preflight
 from compcalc.dynamics.ase_engine import run_protocol
 from compcalc.dynamics.lockstep import Start, run_lockstep
 from compcalc.dynamics.protocols import Protocol
@@ -38,22 +41,74 @@ class MDRun:
 
 
 @dataclass(frozen=True)
+class Try:
+    """Payload that evaluates the first frame of each molecule; gives a `Description`, and molecule -> reason."""
+
+    frames: tuple[Frames, ...]
+
+
+@dataclass(frozen=True)
+class Examine:
+    """Payload of the short examination on one molecule; gives an `Examination`."""
+
+    frames: Frames
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a calculator says of itself; `batch_atoms` is None where it does not batch."""
+
+    name: str
+    dtype: str | None
+    sha256: str | None
+    batch_atoms: int | None
+
+
+@dataclass(frozen=True)
 class PotentialWorker:
-    """Worker factory: builds the calculator once, then works through units."""
+    """Worker factory: builds the calculator once, then works through payloads."""
 
     spec: Spec
 
     def __call__(self) -> Callable[[Any], Any]:
         calculator = get_calculator(self.spec)
 
-        def work(payload: StaticBlock | MDRun | tuple[MDRun, ...]) -> Result | tuple[Result, ...]:
+        def work(payload: StaticBlock | MDRun | tuple[MDRun, ...] | Try | Examine) -> Any:
             if isinstance(payload, StaticBlock):
                 return pack_prediction(predict(calculator, payload.frames))
             if isinstance(payload, MDRun):
                 return pack_trajectory(_alone(payload, calculator))
+            if isinstance(payload, Try):
+                return _describe(calculator), _failures(calculator, payload.frames)
+            if isinstance(payload, Examine):
+                return _examine(calculator, payload.frames)
             return tuple(pack_trajectory(trajectory) for trajectory in _in_lockstep(payload, calculator))
 
         return work
+
+
+def _describe(calculator: BaseCalculator) -> Description:
+    return Description(
+        getattr(calculator, "label_name", type(calculator).__name__),
+        getattr(calculator, "dtype", None),
+        getattr(calculator, "sha256", None),
+        calculator.batch_atoms if getattr(calculator, "can_batch", False) else None,
+    )
+
+
+def _failures(calculator: BaseCalculator, frames: tuple[Frames, ...]) -> dict[str, str]:
+    failures = {}
+    for one in frames:
+        try:
+            evaluate(calculator, one.numbers, one.positions[0])
+        except Exception as error:
+            failures[one.molecule.name] = f"{type(error).__name__}: {error}"
+    return failures
+
+
+def _examine(calculator: BaseCalculator, frames: Frames) -> Examination:
+    found = preflight(calculator, Atoms(frames.numbers, frames.positions[0]))
+    return replace(found, molecule=frames.molecule.name)
 
 
 def _alone(run: MDRun, calculator: BaseCalculator) -> Trajectory:

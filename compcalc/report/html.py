@@ -64,21 +64,27 @@ def write_html(path: str | Path, manifest: Mapping[str, Any], metrics: Mapping[s
 
 def render_html(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The report of a run as HTML text; see `write_html`."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
-    environment = Environment(
+    page = environment().get_template("report.html.j2")
+    return page.render(**_context(manifest, metrics), plotly_js=get_plotlyjs())
+
+
+def environment():
+    """The templates, which escape what is put into them."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         shown=shown, clipped=clipped, number=number, outcome=outcome_words, ending=run_ending, label=label_of
     )
-    page = environment.get_template("report.html.j2")
-    return page.render(**_context(manifest, metrics), plotly_js=get_plotlyjs())
+    return made
 
 
 def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:

@@ -601,14 +601,11 @@ def evaluate_in_worker(spec):
 
 
 def test_a_worker_of_a_pool_has_a_process_of_its_own(spec, here):
+    from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    from pebble import ProcessPool
-
-    with ProcessPool(1, context=get_context("spawn")) as pool:
-        pid, energy = pool.schedule(evaluate_in_worker, args=[spec("Obedient")]).result()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pid, energy = pool.submit(evaluate_in_worker, spec("Obedient")).result()
         assert energy == pytest.approx(here.get_potential_energy(molecule("H2O")), rel=RELATIVE)
         assert Path(f"/proc/{pid}").exists()
-        pool.stop()
-        pool.join()
     assert gone(pid)

@@ -26,7 +26,7 @@ def small_plan(tasks, *, train_frames, id_frames, ood_frames, control_frames):
     return plan + [PlannedTrajectory(MOLECULES[1], "C", control_frames, SETTINGS)] * bool(control_frames)
 
 
-def small_build(out: Path, *, seed: int = 0, workers: int = 1, method: str = "mmff94") -> str:
+def small_build(out: Path, *, seed: int = 0, workers: int = 0, method: str = "mmff94") -> str:
     """Build it; returns what was printed. `compcalc.commands.data.plan_dataset` must be `small_plan`."""
     console = Console(file=StringIO(), width=300)
     data.build(out, method, "mmff94", None, seed, (6, 3, 4, 5), workers, console)
@@ -42,12 +42,12 @@ def _die_at(point: str) -> None:
         store, count = data.ResultStore, int(point[4:])
         write = store.write
 
-        def counted(self, unit, result):
+        def counted(self, unit, result, **facts):
             nonlocal count
             count -= 1
             if count < 0:
                 _die()
-            write(self, unit, result)
+            write(self, unit, result, **facts)
 
         store.write = counted
     elif point == "second file":

@@ -3,25 +3,27 @@
 import execution_work as work
 import pytest
 
-from compcalc.execution import Result, ResultStore, Unit, run_units
+from compcalc.execution import Here, Limits, LocalPool, Result, ResultStore, Unit, run_units
 
 
 def grouped(*payloads, group="g"):
     return [Unit(f"{group}/{k}", payload, "h", group) for k, payload in enumerate(payloads)]
 
 
-def run(units, directory, **settings):
+def run(units, directory, workers=0, timeout_s=None):
     store, lost = ResultStore(directory), {}
 
     def keep(unit, reason):
         lost[unit.id] = reason
         return Result({}, {"lost": reason.kind})
 
-    run_units(units, work.together, store, on_lost=keep, **settings)
+    limits = Limits(timeout_s=timeout_s)
+    with LocalPool(work.together, workers, limits) if workers else Here(work.together) as executor:
+        run_units(units, executor, store, on_lost=keep)
     return store, lost
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_members_are_computed_together_and_stored_apart(tmp_path, workers):
     units = [*grouped(1, 2, 3), *grouped(4, 5, group="f")]
     store, _ = run(units, tmp_path, workers=workers)

@@ -1,26 +1,69 @@
 """Runs of potentials that batch: groups in lockstep, the same numbers on any number of workers and after a fault."""
 
+import json
+
 import numpy as np
 import pytest
 from test_pipeline_run import settings, without_clocks
 
 from compcalc.calculators.mmff94 import MMFF94Calculator
-from compcalc.pipeline import PreparedRun, run
+from compcalc.pipeline import PreparedRun, RunInput, run
+from compcalc.pipeline.groups import assign_groups
+from compcalc.pipeline.potential import Potential
+
+
+def laid_out(tiny_data, spec="mmff94", batch_atoms=2048, sha256=None, groups=(), **options):
+    described = {"name": spec, "dtype": None, "sha256": sha256, "files": {}, "batch_atoms": batch_atoms}
+    return PreparedRun(RunInput(settings(tiny_data, spec, **options)), Potential(described, {}), groups)
+
 
 pytestmark = pytest.mark.usefixtures("tiny_task", "tiny_preset")
 
 
 def test_units_of_a_protocol_form_groups_that_fit_a_batch(tiny_data):
-    prepared = PreparedRun(settings(tiny_data, "mmff94"))
-    assert {unit.group for unit in prepared.md_units()} == {"nve-0", "nvt-0"}
+    prepared = laid_out(tiny_data)
+    nve, nvt = (unit.group for unit in prepared.md_units())
+    assert nve and nvt and nve != nvt
     assert all(unit.group is None for unit in prepared.static_units())
-    assert prepared._groups([20, 20, 20, 20], "nve") == ["nve-0"] * 4
-    prepared.potential["batch_atoms"] = 45
-    assert prepared._groups([50, 20, 20, 20, 5], "nve") == ["nve-0", "nve-1", "nve-1", "nve-2", "nve-2"]
-    prepared.potential["batch_atoms"] = 10**6
-    assert prepared._groups([1] * 17, "nvt")[-2:] == ["nvt-0", "nvt-1"]
-    prepared.potential["batch_atoms"] = None
-    assert prepared._groups([1, 2], "nvt") == [None, None]
+    assert {unit.group for unit in laid_out(tiny_data, batch_atoms=None).md_units()} == {None}
+
+
+def test_groups_are_filled_up_to_a_batch_and_kept_when_runs_are_added():
+    sizes = [("a", 50), ("b", 20), ("c", 20), ("d", 20), ("e", 5)]
+    groups = assign_groups([], sizes, 45)
+    assert groups == [["a"], ["b", "c"], ["d", "e"]]
+    assert assign_groups(groups, [("new", 5), *sizes, ("newer", 5)], 45) == [*groups, ["new", "newer"]]
+    assert [len(g) for g in assign_groups([], [(str(k), 1) for k in range(17)], 10**6)] == [16, 1]
+    assert assign_groups([], sizes, None) == []
+
+
+def test_more_replicas_leave_the_units_that_there_are(tiny_data):
+    one = laid_out(tiny_data)
+    more = laid_out(tiny_data, groups=one.groups, replicas=3)
+    kept = {unit.id: unit for unit in one.units()}
+    assert len(more.md_units()) == 6 and kept.keys() < {unit.id for unit in more.units()}
+    assert all(unit.hash == kept[unit.id].hash for unit in more.units() if unit.id in kept)
+    fresh = laid_out(tiny_data, replicas=3)
+    assert not {u.id for u in fresh.md_units()} & {u.id for u in one.md_units()}, "others beside it: other last digits"
+
+
+def test_replicas_start_from_frames_that_do_not_depend_on_their_number(tiny_data):
+    three, four = (laid_out(tiny_data, replicas=n).md_units() for n in (3, 4))
+    starts = {unit.payload.replica: unit.payload.positions for unit in four}
+    assert all((starts[unit.payload.replica] == unit.payload.positions).all() for unit in three)
+    assert len({positions.tobytes() for positions in starts.values()}) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"spec": "tblite:GFN2-xTB"}, {"sha256": "of another file"}],
+    ids=["seed", "potential", "model file"],
+)
+def test_what_determines_a_result_is_in_the_hash_of_its_unit(tiny_data, change):
+    before, after = laid_out(tiny_data), laid_out(tiny_data, **change)
+    md = {u.hash for u in before.md_units()} & {u.hash for u in after.md_units()}
+    static = {u.hash for u in before.static_units()} & {u.hash for u in after.static_units()}
+    assert not md and (len(static) == 3 if "seed" in change else not static)
 
 
 def test_lockstep_and_one_by_one_agree(tiny_data, tmp_path, monkeypatch):
@@ -42,7 +85,7 @@ def test_the_same_numbers_on_any_number_of_workers_and_after_a_lost_result(tiny_
     first = run(settings(tiny_data, "mmff94"), tmp_path / "one")
     second = run(settings(tiny_data, "mmff94", workers=2), tmp_path / "two")
     assert without_clocks(second["metrics"]) == without_clocks(first["metrics"])
-    (tmp_path / "one/trajectories/alkane-04-nvt-0.npz").unlink()
+    next((tmp_path / "one").glob("units/mmff94/md/alkane-04-nvt-0-*.npz")).unlink()
     again = run(settings(tiny_data, "mmff94"), tmp_path / "one")
     assert without_clocks(again["metrics"]) == without_clocks(first["metrics"])
 
@@ -75,10 +118,8 @@ def test_dynamics_do_not_batch_where_a_batch_differs_from_single_evaluations(tin
         return result
 
     monkeypatch.setattr(MMFF94Calculator, "evaluate_batch", leaky)
-    prepared = PreparedRun(settings(tiny_data, "mmff94"))
-    assert prepared.potential["batch_atoms"] is None
-    assert {unit.group for unit in prepared.md_units()} == {None}
     done = run(settings(tiny_data, "mmff94", only="md"), tmp_path / "leaky")["metrics"]
+    assert json.loads((tmp_path / "leaky/run.json").read_text())["potential"]["batch_atoms"] is None
     for one, other in zip(done["md"]["runs"], right["md"]["runs"], strict=True):
         assert one["temperature_mean_k"] == pytest.approx(other["temperature_mean_k"], rel=1e-6)
 
@@ -86,5 +127,5 @@ def test_dynamics_do_not_batch_where_a_batch_differs_from_single_evaluations(tin
 def test_trajectories_of_a_group_are_stored_one_by_one(tiny_data, tmp_path):
     run(settings(tiny_data, "mmff94", only="md"), tmp_path / "run")
     for protocol in ("nve", "nvt"):
-        with np.load(tmp_path / f"run/trajectories/alkane-04-{protocol}-0.npz") as file:
+        with np.load(next((tmp_path / "run").glob(f"units/mmff94/md/alkane-04-{protocol}-0-*.npz"))) as file:
             assert file["positions"].shape[1:] == (14, 3)

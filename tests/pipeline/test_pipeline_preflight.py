@@ -42,7 +42,7 @@ def faulty(tmp_path):
 
 
 def settings(spec, data, **options):
-    return RunSettings(spec, "length", data=data, workers=1, **options)
+    return RunSettings(spec, "length", data=data, workers=0, **options)
 
 
 def test_results_kept_too_long_are_refused_before_anything_is_written(faulty, tiny_data, tmp_path):

@@ -15,6 +15,7 @@ import pytest
 from ase.io import read
 
 from compcalc.errors import RunDirectoryError, UnknownNameError
+from compcalc.execution.log import read_log
 from compcalc.pipeline import PotentialError, RunSettings, run
 
 pytestmark = pytest.mark.usefixtures("tiny_task", "tiny_preset")
@@ -28,7 +29,7 @@ def without_clocks(metrics):
 
 
 def settings(tiny_data, spec="tblite:GFN2-xTB", **options):
-    return RunSettings(spec, "length", data=tiny_data, **{"workers": 1, **options})
+    return RunSettings(spec, "length", data=tiny_data, **{"workers": 0, **options})
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_run_leaves_what_the_readme_promises(xtb_run):
     assert manifest["spec"] == "tblite:GFN2-xTB"
     assert manifest["finished"] is not None
     assert {"python", "compcalc", "ase", "tblite"} <= set(manifest["versions"])
-    assert {"static", "md", "report", "total"} <= set(manifest["timings_s"])
+    assert {"loading", "units", "report", "total"} <= set(manifest["timings_s"])
     assert manifest["hardware"]["cores"] >= 1
     assert json.loads((out / "metrics.json").read_text()) == done["metrics"]
     with (out / "metrics.csv").open() as file:
@@ -76,7 +77,11 @@ def test_a_run_leaves_what_the_readme_promises(xtb_run):
     report = (out / "report.html").read_text()
     assert "alkane/04" in report
     assert "GFN2-xTB" in report
-    assert sorted(p.name for p in (out / "predictions/id").iterdir()) == ["alkane-02.npz", "alkane-03.npz"]
+    stems = sorted(path.stem[:9] for path in (out / "units/tblite-GFN2-xTB/static").iterdir())
+    assert stems == ["alkane-02", "alkane-03", "alkane-04"]
+    events = list(read_log(out / "log.jsonl"))
+    assert [event["event"] for event in events] == ["begin", *["done"] * 5, "end"]
+    assert manifest["cost"]["steps_per_s"] > 0 and manifest["cost"]["memory_mib"] > 50
     assert not list(out.rglob("*.partial"))
 
 
@@ -85,7 +90,8 @@ def test_trajectories_open_in_ase(xtb_run):
     frames = read(out / "trajectories/alkane-04-nve-0.extxyz", ":")
     assert len(frames) == 9  # 0 to 40 fs, every 5 fs
     assert [f.info["time_fs"] for f in frames] == list(np.arange(0, 41, 5.0))
-    with np.load(out / "trajectories/alkane-04-nve-0.npz") as raw:
+    (stored,) = out.glob("units/*/md/alkane-04-nve-0-*.npz")
+    with np.load(stored) as raw:
         np.testing.assert_allclose(frames[-1].positions, raw["positions"][-1], atol=1e-7)
         np.testing.assert_allclose(frames[-1].get_kinetic_energy(), raw["kinetic_energy"][-1], rtol=1e-5)
 
@@ -109,23 +115,25 @@ def test_the_same_seed_gives_the_same_metrics_on_any_number_of_workers(xtb_run, 
 
 def test_a_finished_run_is_not_computed_again(xtb_run, tiny_data, monkeypatch):
     out, first = xtb_run
-    monkeypatch.setattr("compcalc.pipeline.work.PotentialWorker.__call__", lambda self: pytest.fail("computed again"))
+    monkeypatch.setattr("compcalc.pipeline.work.predict", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr("compcalc.pipeline.work.run_protocol", lambda *a, **k: pytest.fail("computed again"))
     assert run(settings(tiny_data), out)["metrics"] == first["metrics"]
 
 
 def test_a_damaged_result_is_computed_again(xtb_run, tiny_data):
     out, first = xtb_run
-    path = out / "trajectories/alkane-04-nvt-0.npz"
+    (path,) = out.glob("units/*/md/alkane-04-nvt-0-*.npz")
     path.write_bytes(path.read_bytes()[:-40])
     again = run(settings(tiny_data), out)
     assert without_clocks(again["metrics"]) == without_clocks(first["metrics"])
 
 
-def test_a_directory_belongs_to_one_run(xtb_run, tiny_data):
+def test_a_name_stands_for_one_run(xtb_run, tiny_data, monkeypatch):
     out, _ = xtb_run
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
-    with pytest.raises(RunDirectoryError, match=r"belongs to another run .*--out"):
-        run(settings(tiny_data, seed=5), out)
+    monkeypatch.setattr("compcalc.pipeline.prepared.version", lambda name: "another")
+    with pytest.raises(RunDirectoryError, match=r"made with other versions \(versions: compcalc .* -> another.*--out"):
+        run(settings(tiny_data), out)
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
 
@@ -137,23 +145,23 @@ def test_a_killed_run_ends_with_the_same_numbers(xtb_run, tiny_data, tmp_path):
         f"""
         import pytest
         import compcalc.pipeline as p
-        import compcalc.pipeline.prepared
+        import compcalc.pipeline.inputs
         from pathlib import Path
         from compcalc.dynamics.protocols import PRESETS, Preset, Protocol
         from compcalc.tasks import Task, get_task
 
         length = get_task("length")
         task = Task("length", "base", length.question, length.train[:2], length.train[2:3])
-        p.prepared.get_task = lambda name, variant="base": task
+        p.inputs.get_task = lambda name, variant="base": task
         protocols = tuple(Protocol(n, 0.04, equilibration_ps=0.02, frame_every_fs=5.0) for n in ("nve", "nvt"))
         PRESETS["quick"] = Preset("quick", protocols, replicas=1)
-        s = p.RunSettings("tblite:GFN2-xTB", "length", data=Path({str(tiny_data)!r}), workers=1)
+        s = p.RunSettings("tblite:GFN2-xTB", "length", data=Path({str(tiny_data)!r}), workers=0)
         p.run(s, Path({str(out)!r}))
         """
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 120
-    while not list(out.glob("trajectories/*.npz")) and process.poll() is None and time.monotonic() < deadline:
+    while not list(out.glob("units/*/md/*.npz")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

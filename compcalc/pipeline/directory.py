@@ -1,0 +1,74 @@
+"""Runs in a run directory: entered, found again, and laid out from what is kept there alone."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from compcalc.errors import RunDirectoryError, UnknownNameError
+from compcalc.execution.run_directory import INDEX, RunDirectory
+from compcalc.pipeline.inputs import RunInput
+from compcalc.pipeline.potential import Potential
+from compcalc.pipeline.prepared import PreparedRun
+from compcalc.pipeline.settings import RunSettings
+
+_OF_THE_MOMENT = ("workers", "timeout_s", "memory_gib", "dask", "retry")
+
+
+def enter(directory: RunDirectory, given: RunInput, potential: Potential, command: str, now: str) -> PreparedRun:
+    """Enter a run in its directory, or go on with it; its units are then laid out.
+
+    Raises:
+        RunDirectoryError: a run of the same name was made from something else.
+    """
+    facts = {**PreparedRun(given, potential).facts(), "data": given.checksums()}
+
+    def make(earlier: dict | None) -> dict[str, Any]:
+        known = earlier["groups"] if earlier else []
+        return {
+            "settings": kept_settings(given.settings),
+            "groups": PreparedRun(given, potential, known).groups,
+            "preflight": potential.preflight,
+            "command": command,
+            "started": earlier["started"] if earlier else now,
+        }
+
+    entry = directory.add(given.name, facts, make)
+    return PreparedRun(given, potential, entry["groups"])
+
+
+def kept_settings(settings: RunSettings) -> dict[str, Any]:
+    """The settings that determine what is computed, JSON-able."""
+    kept = {key: value for key, value in asdict(settings).items() if key not in _OF_THE_MOMENT}
+    return {**kept, "data": None if settings.data is None else str(settings.data)}
+
+
+def entered_runs(path: Path) -> dict[str, PreparedRun]:
+    """Name -> the runs of a directory, laid out without building a potential.
+
+    Raises:
+        RunDirectoryError: there is none, or it cannot be read.
+    """
+    if not (path / INDEX).is_file():
+        raise RunDirectoryError(
+            f"{path} holds no {INDEX}: it is not a run directory. Name one that `compcalc run` made."
+        )
+    return {name: _entered(entry) for name, entry in RunDirectory(path).runs().items()}
+
+
+def entered_run(path: Path, name: str) -> PreparedRun:
+    """One run of a directory.
+
+    Raises:
+        RunDirectoryError: there is no such directory.
+        UnknownNameError: it holds no run of that name.
+    """
+    runs = entered_runs(path)
+    if name not in runs:
+        raise UnknownNameError("run", name, runs)
+    return runs[name]
+
+
+def _entered(entry: dict[str, Any]) -> PreparedRun:
+    kept = dict(entry["settings"])
+    settings = RunSettings(**{**kept, "data": None if kept["data"] is None else Path(kept["data"])})
+    return PreparedRun(RunInput(settings), Potential(entry["facts"]["potential"], entry["preflight"]), entry["groups"])

@@ -1,0 +1,170 @@
+"""What a run leaves for people and programs, made from its stored results alone, and made again at any time."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from compcalc.dynamics.export import write_extxyz
+from compcalc.execution import ResultStore, Unit
+from compcalc.execution.environment import hardware, package_versions
+from compcalc.execution.files import CannotWriteError, make_directory
+from compcalc.execution.packing import unpack_trajectory
+from compcalc.execution.run_directory import MANIFEST, RunDirectory, write_json
+from compcalc.pipeline.costs import run_cost
+from compcalc.pipeline.metrics import compute_metrics
+from compcalc.pipeline.prepared import PreparedRun
+from compcalc.report.html import write_html
+from compcalc.report.index import write_index
+from compcalc.report.tables import write_metrics_csv
+
+TRAJECTORIES = "trajectories"
+_EXPORTED = "exported.json"
+_OUTPUTS = (MANIFEST, "metrics.json", "metrics.csv", "report.html", TRAJECTORIES)
+
+
+def make_manifest(prepared: PreparedRun, entry: dict[str, Any], workers: int, timings: dict[str, float]) -> dict:
+    """Content of run.json of a run that is under way."""
+    settings = prepared.settings
+    return {
+        "compcalc": version("compcalc"),
+        "name": prepared.given.name,
+        "spec": prepared.given.spec.text,
+        "potential": prepared.potential.described,
+        "preflight": prepared.potential.preflight,
+        "task": prepared.task.name,
+        "question": prepared.task.question,
+        "preset": asdict(prepared.preset),
+        "only": settings.only,
+        "seed": settings.seed,
+        "command": entry["command"],
+        "started": entry["started"],
+        "finished": None,
+        "timings_s": timings,
+        "hardware": {**hardware(), "workers": workers},
+        "versions": package_versions(),
+        "data": {
+            "path": "shipped" if settings.data is None else str(settings.data),
+            "method": prepared.dataset.description.get("method"),
+            "description": prepared.dataset.description,
+        },
+    }
+
+
+def write_outputs(prepared: PreparedRun, store: ResultStore, out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write trajectories, metrics and report of a run whose units are all done; returns its metrics.
+
+    Raises:
+        CannotWriteError: the disk is full, or the directory cannot be written.
+    """
+    metrics = compute_metrics(prepared, store)
+    with writing(out):
+        make_directory(out)
+        export_trajectories(prepared, store, out)
+        write_json(out / "metrics.json", metrics)
+        write_metrics_csv(out / "metrics.csv", metrics)
+        write_html(out / "report.html", manifest, metrics)
+    write_json(out / MANIFEST, {**manifest, "cost": run_cost(prepared, store)})
+    return metrics
+
+
+def export_trajectories(prepared: PreparedRun, store: ResultStore, out: Path) -> list[str]:
+    """Write each trajectory as extended XYZ, for ASE and everything that reads it; whole files of earlier are kept.
+
+    Returns:
+        names of the files that were written.
+    """
+    folder = out / TRAJECTORIES
+    known, written = _exported(folder), []
+    for unit in prepared.md_units():
+        name = _export_name(unit)
+        if known.get(name) == [unit.hash, _sha256(folder / name)]:
+            continue
+        make_directory(folder)
+        write_extxyz(folder / name, unpack_trajectory(unit.payload.molecule, store.read(unit)))
+        known[name] = [unit.hash, _sha256(folder / name)]
+        written.append(name)
+    if written:
+        write_json(folder / _EXPORTED, known)
+    return written
+
+
+def damaged_exports(prepared: PreparedRun, out: Path) -> list[str]:
+    """Names of exported trajectories that are missing, changed or of other units."""
+    folder = out / TRAJECTORIES
+    known = _exported(folder)
+    return [
+        name
+        for unit in prepared.md_units()
+        if known.get(name := _export_name(unit)) != [unit.hash, _sha256(folder / name)]
+    ]
+
+
+def settle(directory: RunDirectory) -> None:
+    """Give each run of a directory that has come to hold several a folder of its own, and write their overview."""
+    names = list(directory.runs())
+    if len(names) < 2:
+        return
+    with writing(directory.path):
+        _move_first(directory)
+        entries = [(name, *_read_outputs(directory.outputs(name))) for name in names]
+        write_index(directory.path / "report.html", [entry for entry in entries if entry[1] is not None])
+
+
+def read_manifest(out: Path) -> dict[str, Any] | None:
+    """The run.json in a folder; None where there is none that can be read."""
+    return _read_json(out / MANIFEST)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of an error of the system that `path` cannot be written."""
+    try:
+        yield
+    except CannotWriteError:
+        raise
+    except OSError as error:
+        raise CannotWriteError(Path(error.filename or path), error.strerror or str(error)) from error
+
+
+def _move_first(directory: RunDirectory) -> None:
+    """The outputs of a run that was the only one lie at the top."""
+    manifest = read_manifest(directory.path)
+    if manifest is None:
+        return
+    folder = directory.path / manifest["name"]
+    folder.mkdir(exist_ok=True)
+    for name in reversed(_OUTPUTS):  # run.json, which says whose they are, goes last
+        with suppress(FileNotFoundError):
+            (directory.path / name).rename(folder / name)
+
+
+def _read_outputs(out: Path) -> tuple[dict | None, dict | None]:
+    manifest, metrics = read_manifest(out), _read_json(out / "metrics.json")
+    return (manifest, metrics) if manifest and metrics else (None, None)
+
+
+def _read_json(path: Path) -> dict | None:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _exported(folder: Path) -> dict[str, list]:
+    return _read_json(folder / _EXPORTED) or {}
+
+
+def _export_name(unit: Unit) -> str:
+    run = unit.payload
+    return f"{run.molecule.file_stem}-{run.protocol.name}-{run.replica}.extxyz"
+
+
+def _sha256(path: Path) -> str | None:
+    """None for a file that is not there, as where a trajectory has no frames to write."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
