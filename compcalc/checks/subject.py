@@ -10,7 +10,10 @@ from ase.calculators.calculator import BaseCalculator
 
 from compcalc.checks.asking import Result, as_numbers, attempt, forget_everything, unwrapped
 from compcalc.checks.scatter import Noise, measure_noise
-from compcalc.checks.tolerances import BY_DTYPE, NOISE_MULTIPLE, THIRD_DERIVATIVE, Tolerances
+from compcalc.checks.tolerances import BY_DTYPE, CARRIED_MULTIPLE, NOISE_MULTIPLE, THIRD_DERIVATIVE, Tolerances
+
+DILATION = 1.02
+"""Of the geometry that is evaluated between two that are to be the same: bonds longer by 0.02 to 0.03 angstrom."""
 
 MOST_DISPLACED = 10
 """Atoms whose coordinates are displaced one by one, which costs six evaluations an atom."""
@@ -169,13 +172,27 @@ class Subject:
         """Scatter of energy and forces around a smooth curve."""
         return measure_noise(self.at, self.atoms.positions)
 
+    @cached_property
+    def carried(self) -> tuple[float, float]:
+        """How far a result depends on the evaluation before it, though told to forget: eV, eV/angstrom.
+
+        A self-consistent cycle inside a calculator of calculators starts from its last density.
+        """
+        energy, forces = self.base
+        centre = self.atoms.positions.mean(axis=0)
+        self.at(centre + DILATION * (self.atoms.positions - centre))
+        again_energy, again_forces = self.evaluate(self.atoms)
+        return abs(again_energy - energy), float(np.abs(again_forces - forces).max())
+
     def energy_limit(self, tolerance: float) -> float:
-        """`tolerance` in eV, or what the noise allows where that is more."""
-        return max(tolerance, NOISE_MULTIPLE * self.noise.energy)
+        """`tolerance` in eV, or what noise and what is carried over allow where that is more."""
+        carried = min(self.carried[0], self.tolerances.history_energy)
+        return max(tolerance, NOISE_MULTIPLE * self.noise.energy, CARRIED_MULTIPLE * carried)
 
     def forces_limit(self, tolerance: float) -> float:
-        """`tolerance` in eV/angstrom, or what the noise allows where that is more."""
-        return max(tolerance, NOISE_MULTIPLE * self.noise.forces)
+        """`tolerance` in eV/angstrom, or what noise and what is carried over allow where that is more."""
+        carried = min(self.carried[1], self.tolerances.history_forces)
+        return max(tolerance, NOISE_MULTIPLE * self.noise.forces, CARRIED_MULTIPLE * carried)
 
     @cached_property
     def step(self) -> float:

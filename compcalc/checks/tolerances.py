@@ -1,13 +1,17 @@
 """Every tolerance of the checks, by the floating-point type of the potential, each with its reason.
 
 Where the measured scatter of a potential is larger than these, `NOISE_MULTIPLE` times the scatter counts instead: noise
-is judged once, by the check of that name, and not again as a broken symmetry.
+is judged once, by the check of that name, and not again as a broken symmetry. The same holds for what a calculator
+carries over from the last geometry although it was told to forget.
 """
 
 from dataclasses import dataclass
 
 NOISE_MULTIPLE = 8.0
 """The largest of the 3N differences between two noisy calls lies below this many standard deviations."""
+
+CARRIED_MULTIPLE = 4.0
+"""What two calls may differ by where each differs from a fresh start by what the last geometry left."""
 
 
 @dataclass(frozen=True)

@@ -479,3 +479,25 @@ class LeakyBatch(Batching):
         results = super().evaluate(systems)
         mean = np.mean([energy for energy, _ in results])
         return [(energy + 1e-3 * mean, forces) for energy, forces in results]
+
+
+class Nested(Good):
+    """A calculator of calculators: a self-consistent cycle inside starts from what the last call left."""
+
+    carries, left = 5e-5, None
+
+    def computed(self):
+        energy, forces, virial = super().computed()
+        relative = self.atoms.positions - self.atoms.positions.mean(axis=0)
+        size = float(np.linalg.norm(relative))
+        before, type(self).left = type(self).left, size
+        if before is not None and size > 0:
+            # Another molecule leaves no more than another geometry does.
+            forces = forces + self.carries * np.tanh(20 * (before - size)) * relative / size
+        return energy, forces, virial
+
+
+class NestedLoosely(Nested):
+    """The same, left over from a cycle that has hardly converged."""
+
+    carries, left = 0.05, None

@@ -69,6 +69,7 @@ FAULTS = {
     samples.AcceptsNaN: ({"nan_positions"}, set(), "returns a finite energy"),
     samples.AnyElement: ({"unknown_element"}, set(), "Og gives"),
     samples.Exits: ({"reflection", "permutation"}, set(), "SystemExit"),
+    samples.Nested: (set(), {"determinism"}, "starts from what the last call left"),
     samples.LeakyBatch: ({"batched"}, set(), "In a batch"),
 }  # fmt: skip
 
@@ -85,6 +86,11 @@ def test_nothing_is_found_in_a_calculator_without_faults(make):
     assert found.ok and found.verdict is Verdict.PASS
     assert [finding.name for finding in found.findings] == list(CHECKS)
     assert found.evaluations < 320
+
+
+def test_a_calculator_that_hardly_converges_is_not_excused():
+    found = examine(samples.NestedLoosely(), samples.ethanol(), budget_s=None)
+    assert not found.ok
 
 
 @pytest.mark.parametrize("make", FAULTS, ids=lambda make: make.__name__)
