@@ -326,7 +326,7 @@ def _given(argument: str, values: list[str] | None, remedy: str) -> list[str]:
     if not values:
         from compcalc.errors import InputError
 
-        raise InputError(argument, None, "at least one", remedy)
+        raise InputError(argument, "nothing", "at least one", remedy)
     return list(dict.fromkeys(values))
 
 

@@ -62,8 +62,9 @@ def verify(
     Raises:
         CompcalcError: there is no run directory, its data are gone, or the potential cannot be built.
     """
+    runs = entered_runs(path)
     directory, store, verified = RunDirectory(path), ResultStore(path), []
-    for name, prepared in entered_runs(path).items():
+    for name, prepared in runs.items():
         found = _results(name, prepared, store)
         out = directory.outputs(name)
         if not found.missing:
