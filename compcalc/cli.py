@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -44,6 +44,15 @@ def run(
     task: Annotated[
         list[str] | None,
         typer.Option("--task", help="Task, task/variant or all, may be repeated; see `compcalc tasks`."),
+    ] = None,
+    molecules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--molecules", help="Instead of a task: SMILES, family names, xyz/extxyz/sdf files, directories of them."
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Potential that labels --molecules; default: no errors shown.")
     ] = None,
     variant: VariantOption = "base",
     preset: Annotated[str, typer.Option("--preset", help="Size of the dynamics: quick, standard, full.")] = "quick",
@@ -86,24 +95,23 @@ def run(
     from compcalc.commands.run import run_with_progress
     from compcalc.pipeline import RunSettings
 
+    common = {
+        "preset": preset,
+        "only": only,
+        "seed": seed,
+        "data": data,
+        "workers": workers,
+        "timeout_s": timeout,
+        "replicas": replicas,
+        "memory_gib": memory,
+        "dask": dask,
+        "retry": retry,
+    }
+    subjects = _subjects(task, variant, molecules, reference)
     all_settings = [
-        RunSettings(
-            _in_interpreter(spec, python),
-            name,
-            kind,
-            preset,
-            only,
-            seed,
-            data,
-            workers,
-            timeout,
-            replicas,
-            memory,
-            dask,
-            retry,
-        )
+        RunSettings(_in_interpreter(spec, python), **subject, **common)
         for spec in _given("POTENTIAL", potential, "`compcalc calculators` lists the kinds.")
-        for name, kind in _task_names(_given("--task", task, "`compcalc tasks` lists them."), variant)
+        for subject in subjects
     ]
     out = out or _default_directory(all_settings)
     raise typer.Exit(run_with_progress(all_settings, out, command=shlex.join(["compcalc", *sys.argv[1:]])))
@@ -330,6 +338,17 @@ def _given(argument: str, values: list[str] | None, remedy: str) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def _subjects(
+    task: list[str] | None, variant: str, molecules: list[str] | None, reference: str | None
+) -> list[dict[str, Any]]:
+    """What potentials are to be tested on, as arguments of `RunSettings`."""
+    if molecules and not task:
+        return [{"task": None, "molecules": tuple(molecules), "reference": reference}]
+    names = _given("--task", task, "`compcalc tasks` lists them; --molecules takes molecules of your own.")
+    more = {"molecules": tuple(molecules or ()), "reference": reference}
+    return [{"task": name, "variant": kind, **more} for name, kind in _task_names(names, variant)]
+
+
 def _task_names(names: list[str], variant: str) -> list[tuple[str, str]]:
     """Task and variant of each name; `all` stands for every task with its variants."""
     from compcalc.tasks import all_tasks
@@ -347,7 +366,7 @@ def _task_names(names: list[str], variant: str) -> list[tuple[str, str]]:
 def _default_directory(all_settings) -> Path:
     first = all_settings[0]
     specs = list(dict.fromkeys(settings.spec for settings in all_settings))
-    tasks = list(dict.fromkeys(f"{settings.task}-{settings.variant}" for settings in all_settings))
+    tasks = list(dict.fromkeys(_subject_words(settings) for settings in all_settings))
     words = "-".join(
         [
             *(specs if len(specs) < 3 else [f"{len(specs)}-potentials"]),
@@ -363,6 +382,25 @@ def _default_directory(all_settings) -> Path:
     return Path("runs") / stem[-120:]
 
 
+def _subject_words(settings) -> str:
+    if settings.task is not None:
+        return f"{settings.task}-{settings.variant}"
+    named = [Path(name).name for name in settings.molecules]
+    return "-".join(["own", *named[:2], *(["more"] if len(named) > 2 else [])])
+
+
+def _several_values(arguments: list[str]) -> list[str]:
+    """Repeat `--molecules` before each of the values that follow it, so that a shell's `*.xyz` works."""
+    result, repeating = [], False
+    for argument in arguments:
+        if argument.startswith("-"):
+            repeating = argument == "--molecules"
+        elif repeating and result[-1] != "--molecules":
+            result.append("--molecules")
+        result.append(argument)
+    return result
+
+
 def _print_json(content) -> None:
     typer.echo(json.dumps(content, indent=1))
 
@@ -370,7 +408,7 @@ def _print_json(content) -> None:
 def main() -> None:
     """Entry point: errors that compcalc raises on purpose are printed without a traceback, with exit code 2."""
     try:
-        app()
+        app(_several_values(sys.argv[1:]))
     except CompcalcError as error:
         typer.echo(f"error: {error}", err=True)
         sys.stdout.flush()

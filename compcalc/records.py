@@ -146,6 +146,31 @@ class Frames:
 
 
 @dataclass(frozen=True)
+class Geometries:
+    """Geometries of one molecule without labels: where dynamics start, and what checks are made on.
+
+    Attributes:
+        molecule: which molecule.
+        numbers: atomic numbers, (N,).
+        positions: angstrom, (T, N, 3).
+        bonds: atom index pairs, (B, 2).
+    """
+
+    molecule: Molecule
+    numbers: np.ndarray
+    positions: np.ndarray
+    bonds: np.ndarray
+
+    def __post_init__(self):
+        n = len(self.numbers)
+        _check_shapes(self, numbers=(n,), positions=(len(self.positions), n, 3), bonds=(len(self.bonds), 2))
+        _check_finite(self, "positions")
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a potential says of the frames of one molecule.
 

@@ -15,7 +15,12 @@ from compcalc.records import OutcomeKind
 from compcalc.report.terminal import print_summary
 from compcalc.report.wording import printable
 
-STAGES = {"static": "energies and forces", "md": "molecular dynamics"}
+STAGES = {
+    "reference": "labels of the reference",
+    "checks": "physical checks",
+    "static": "energies and forces",
+    "md": "molecular dynamics",
+}
 
 COMPLETE, WITH_FAILURES = 0, 3
 """Exit codes."""
@@ -40,11 +45,13 @@ def run_with_progress(
         report = (out / name if (out / name / "report.html").is_file() else out) / "report.html"
         if several:
             console.print()
-            _say(console, f"{one['manifest']['spec']} on {one['manifest']['task']}", "bold")
+            _say(console, f"{one['manifest']['spec']} on {one['manifest']['task'] or 'own molecules'}", "bold")
         print_summary(console, one["manifest"], one["metrics"], report)
     if several:
         _say(console, f"Overview: {out / 'report.html'}")
-    failed = any("error" in one or _has_other_failures(one["metrics"]) for one in done.values())
+    failed = any(
+        "error" in one or one["manifest"]["refused"] or _has_other_failures(one["metrics"]) for one in done.values()
+    )
     return WITH_FAILURES if failed else COMPLETE
 
 
@@ -124,4 +131,9 @@ def _say(console: Console, text: str, style: str = "") -> None:
 def _has_other_failures(metrics: dict) -> bool:
     rows = (metrics["static"] or {}).get("molecules", [])
     runs = (metrics["md"] or {}).get("runs", [])
-    return any(row["n_failed"] for row in rows) or any(not OutcomeKind(r["outcome"]).physical for r in runs)
+    checks = (metrics["checks"] or {}).get("molecules", [])
+    return (
+        any(row["n_failed"] for row in rows)
+        or any(not OutcomeKind(r["outcome"]).physical for r in runs)
+        or any(row["cause"] for row in checks)
+    )

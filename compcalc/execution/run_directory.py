@@ -22,6 +22,7 @@ from compcalc.execution.log import LOG
 
 INDEX = "runs.json"
 MANIFEST = "run.json"
+UNITS = "units"
 WORKER_OUTPUT = "workers.txt"
 _FORMAT = 1
 _LOCK = ".lock"
@@ -112,7 +113,7 @@ class RunDirectory:
             raise RunDirectoryError(f"run directory {self.path} is a file. Choose another with --out.")
         if not self.path.is_dir() or (self.path / INDEX).exists():
             return
-        ours = {LOG, _LOCK}
+        ours = {LOG, _LOCK, UNITS, WORKER_OUTPUT, ".claims"}
         try:
             entries = sorted(entry.name for entry in self.path.iterdir())
         except OSError as error:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from compcalc.errors import RunDirectoryError, UnknownNameError
+from compcalc.execution import ResultStore
 from compcalc.execution.run_directory import INDEX, RunDirectory
-from compcalc.pipeline.inputs import RunInput
+from compcalc.pipeline.inputs import RunInput, TaskInput
+from compcalc.pipeline.own import OwnInput
 from compcalc.pipeline.potential import Potential
 from compcalc.pipeline.prepared import PreparedRun
 from compcalc.pipeline.settings import RunSettings
@@ -27,6 +29,7 @@ def enter(directory: RunDirectory, given: RunInput, potential: Potential, comman
         return {
             "settings": kept_settings(given.settings),
             "groups": PreparedRun(given, potential, known).groups,
+            "input": given.kept(),
             "preflight": potential.preflight,
             "command": command,
             "started": earlier["started"] if earlier else now,
@@ -52,7 +55,7 @@ def entered_runs(path: Path) -> dict[str, PreparedRun]:
         raise RunDirectoryError(
             f"{path} holds no {INDEX}: it is not a run directory. Name one that `compcalc run` made."
         )
-    return {name: _entered(entry) for name, entry in RunDirectory(path).runs().items()}
+    return {name: _entered(entry, ResultStore(path)) for name, entry in RunDirectory(path).runs().items()}
 
 
 def entered_run(path: Path, name: str) -> PreparedRun:
@@ -68,7 +71,20 @@ def entered_run(path: Path, name: str) -> PreparedRun:
     return runs[name]
 
 
-def _entered(entry: dict[str, Any]) -> PreparedRun:
+def read_input(settings: RunSettings) -> RunInput:
+    """What the settings name, checked.
+
+    Raises:
+        CompcalcError: an unknown name, missing or damaged data, or not one molecule that can be used.
+    """
+    return TaskInput(settings) if settings.task is not None else OwnInput(settings)
+
+
+def _entered(entry: dict[str, Any], store: ResultStore) -> PreparedRun:
     kept = dict(entry["settings"])
-    settings = RunSettings(**{**kept, "data": None if kept["data"] is None else Path(kept["data"])})
-    return PreparedRun(RunInput(settings), Potential(entry["facts"]["potential"], entry["preflight"]), entry["groups"])
+    kept["data"] = None if kept["data"] is None else Path(kept["data"])
+    kept["molecules"] = tuple(kept["molecules"])
+    settings = RunSettings(**kept)
+    own = settings.task is None
+    given = OwnInput(settings, entry["input"]).with_labels(store) if own else TaskInput(settings)
+    return PreparedRun(given, Potential(entry["facts"]["potential"], entry["preflight"]), entry["groups"])

@@ -14,9 +14,29 @@ def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]
     """Every metric of a finished run, from its stored predictions and trajectories alone."""
     return {
         "schema_version": 1,
-        "static": _static(prepared, store) if prepared.settings.only != "md" else None,
+        "own_molecules": prepared.given.task is None,
+        "checks": _checks(prepared, store) if prepared.given.examined and prepared.settings.only != "md" else None,
+        "static": _static(prepared, store) if prepared.given.frames and prepared.settings.only != "md" else None,
         "md": _dynamics(prepared, store) if prepared.settings.only != "static" else None,
     }
+
+
+def _checks(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
+    """What was found on each molecule; a molecule whose process was lost has its `cause` and no findings."""
+    rows = []
+    for unit in prepared.check_units():
+        facts = store.read(unit).meta
+        examination = facts.get("examination") or {}
+        rows.append(
+            {
+                "molecule": facts["molecule"],
+                "smiles": unit.payload.geometry.molecule.smiles,
+                "verdict": examination.get("verdict"),
+                "findings": examination.get("findings", []),
+                "cause": facts.get("cause"),
+            }
+        )
+    return {"molecules": rows}
 
 
 def _static(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
@@ -48,8 +68,8 @@ def _dynamics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     rows = []
     for unit in prepared.md_units():
         trajectory = unpack_trajectory(unit.payload.molecule, store.read(unit))
-        frames = reference[trajectory.molecule.name]
+        frames = reference.get(trajectory.molecule.name)
         rows.append(dynamic_metrics.run_row(trajectory, unit.payload.protocol.production_ps, frames))
-    order = list(reference)
+    order = [one.molecule.name for one in prepared.given.starts]
     rows.sort(key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
     return {"runs": rows, "summary": dynamic_metrics.summarise(rows)}

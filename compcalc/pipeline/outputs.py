@@ -23,6 +23,7 @@ from compcalc.report.index import write_index
 from compcalc.report.tables import write_metrics_csv
 
 TRAJECTORIES = "trajectories"
+OWN_QUESTION = "Does it hold on these molecules?"
 _EXPORTED = "exported.json"
 _OUTPUTS = (MANIFEST, "metrics.json", "metrics.csv", "report.html", TRAJECTORIES)
 
@@ -36,8 +37,10 @@ def make_manifest(prepared: PreparedRun, entry: dict[str, Any], workers: int, ti
         "spec": prepared.given.spec.text,
         "potential": prepared.potential.described,
         "preflight": prepared.potential.preflight,
-        "task": prepared.task.name,
-        "question": prepared.task.question,
+        "task": prepared.given.task and prepared.given.task.name,
+        "question": prepared.given.task.question if prepared.given.task else OWN_QUESTION,
+        "molecules": [one.molecule.name for one in prepared.given.starts],
+        "refused": prepared.given.refused,
         "preset": asdict(prepared.preset),
         "only": settings.only,
         "seed": settings.seed,
@@ -47,11 +50,7 @@ def make_manifest(prepared: PreparedRun, entry: dict[str, Any], workers: int, ti
         "timings_s": timings,
         "hardware": {**hardware(), "workers": workers},
         "versions": package_versions(),
-        "data": {
-            "path": "shipped" if settings.data is None else str(settings.data),
-            "method": prepared.dataset.description.get("method"),
-            "description": prepared.dataset.description,
-        },
+        "data": prepared.given.described_data(),
     }
 
 

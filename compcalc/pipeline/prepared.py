@@ -12,12 +12,11 @@ from compcalc.pipeline.groups import assign_groups
 from compcalc.pipeline.inputs import RunInput, slug
 from compcalc.pipeline.potential import Potential
 from compcalc.pipeline.settings import RunSettings
-from compcalc.pipeline.work import MDRun, StaticBlock
-from compcalc.records import Frames
-from compcalc.reference.dataset import DataSet
-from compcalc.tasks import Task
+from compcalc.pipeline.work import CheckedMolecule, MDRun, StaticBlock
+from compcalc.records import Frames, Geometries
 
-STAGES = ("static", "md")
+STAGES = ("checks", "static", "md")
+_STAGE_OF = {CheckedMolecule: "checks", StaticBlock: "static", MDRun: "md"}
 
 
 class PreparedRun:
@@ -48,23 +47,13 @@ class PreparedRun:
         return self.given.settings
 
     @property
-    def task(self) -> Task:
-        """The task."""
-        return self.given.task
-
-    @property
     def preset(self) -> Preset:
         """The size of the dynamics."""
         return self.given.preset
 
     @property
-    def dataset(self) -> DataSet:
-        """The reference data."""
-        return self.given.dataset
-
-    @property
     def id_frames(self) -> list[Frames]:
-        """Reference frames of the training molecules; none for MD alone."""
+        """Reference frames of the training molecules; none for MD alone, or without a task."""
         return self.given.id_frames
 
     @property
@@ -78,8 +67,17 @@ class PreparedRun:
         return {**self.given.facts(), "potential": self.potential.described, "versions": versions}
 
     def units(self) -> list[Unit]:
-        """All of them, static ones first."""
-        return self.static_units() + self.md_units()
+        """All of them, in the order of the stages."""
+        return self.check_units() + self.static_units() + self.md_units()
+
+    def check_units(self) -> list[Unit]:
+        """One unit a molecule whose potential energy surface is checked."""
+        if self.settings.only == "md":
+            return []
+        return [
+            self._unit("checks", one.molecule.file_stem, CheckedMolecule(one), _determines_geometry(one))
+            for one in self.given.examined
+        ]
 
     def static_units(self) -> list[Unit]:
         """One unit a molecule: ID molecules first, then OOD."""
@@ -91,7 +89,7 @@ class PreparedRun:
         ]
 
     def md_units(self) -> list[Unit]:
-        """One unit an OOD molecule, protocol and replica; grouped to advance together where the potential batches."""
+        """One unit a molecule, protocol and replica; grouped to advance together where the potential batches."""
         determines = {name: self._determines_run(run) for name, run in self._runs}
         group_of = {name: group for group in self.groups for name in group}
         units = []
@@ -108,7 +106,7 @@ class PreparedRun:
     def _protocol_runs(self, protocol: Protocol) -> list[tuple[str, MDRun]]:
         runs = []
         # Largest first, in an order that leaves no worker alone with a large one at the end.
-        for frames in sorted(self.ood_frames, key=lambda frames: -len(frames.numbers)):
+        for frames in sorted(self.given.starts, key=lambda frames: -len(frames.numbers)):
             for replica in range(self.preset.replicas):
                 start = _start_frame(replica, len(frames))
                 run = MDRun(
@@ -124,8 +122,8 @@ class PreparedRun:
         return runs
 
     def _determines_run(self, run: MDRun) -> str:
-        geometry = [run.numbers.tolist(), run.positions.tolist(), run.bonds.tolist()]
-        return content_hash(run.molecule.name, geometry, asdict(run.protocol), run.replica, run.seed)
+        protocol = asdict(run.protocol)
+        return content_hash(run.molecule.name, _determines_geometry(run), protocol, run.replica, run.seed)
 
     def _unit(self, stage: str, stem: str, payload, determines: str, group: str | None = None) -> Unit:
         digest = content_hash(self._determines, stage, determines)
@@ -133,8 +131,12 @@ class PreparedRun:
 
 
 def stage_of(unit: Unit) -> str:
-    """`static` or `md`."""
-    return "static" if isinstance(unit.payload, StaticBlock) else "md"
+    """One of `STAGES`."""
+    return _STAGE_OF[type(unit.payload)]
+
+
+def _determines_geometry(one: Geometries | MDRun) -> str:
+    return content_hash(one.numbers.tolist(), one.positions.tolist(), one.bonds.tolist())
 
 
 def _start_frame(replica: int, n_frames: int) -> int:

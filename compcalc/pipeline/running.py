@@ -11,18 +11,22 @@ from typing import Any
 from compcalc.errors import CompcalcError, InputError, RunDirectoryError
 from compcalc.execution import Executor, Followed, Here, Limits, LocalPool, ResultStore, Unit, run_units
 from compcalc.execution.environment import usable_cores
-from compcalc.execution.files import CannotWriteError
+from compcalc.execution.files import CannotWriteError, make_directory
 from compcalc.execution.log import LOG, RunLog
+from compcalc.execution.pool import WorkerFactory
 from compcalc.execution.run_directory import MANIFEST, WORKER_OUTPUT, RunDirectory, write_json
-from compcalc.pipeline.directory import enter
+from compcalc.pipeline.directory import enter, read_input
 from compcalc.pipeline.inputs import RunInput
 from compcalc.pipeline.outputs import make_manifest, read_manifest, settle, write_outputs
+from compcalc.pipeline.own import OwnInput, ReferenceWorker, label_own
 from compcalc.pipeline.potential import Potential, try_potential
 from compcalc.pipeline.prepared import STAGES, PreparedRun, stage_of
 from compcalc.pipeline.settings import Progress, RunSettings
 from compcalc.pipeline.work import PotentialWorker, lost_result
 
 _GIB = 2**30
+REFERENCE = "reference"
+"""Stage in which the molecules of the user's own are labelled."""
 
 
 def run(settings: RunSettings, out: Path, *, command: str = "", progress: Progress | None = None) -> dict[str, Any]:
@@ -54,7 +58,8 @@ def run_all(
         CompcalcError: the input cannot be used, or the only potential.
     """
     progress = progress or Progress()
-    given = [RunInput(settings) for settings in all_settings]
+    given = [read_input(settings) for settings in all_settings]
+    _say_what_is_refused(given, progress)
     _refuse_twice(given)
     directory = RunDirectory(out)
     given = [_at_least_as_many_replicas(one, directory, progress) for one in given]
@@ -85,17 +90,37 @@ class _Potential:
         self.started = time.perf_counter()
 
     def run(self) -> dict[str, dict[str, Any]]:
-        with _executor(self.given[0], self.directory.path, self.progress) as executor:
+        worker = PotentialWorker(self.given[0].spec)
+        with _executor(self.settings, worker, self.directory.path, self.progress) as executor:
             executor.limit_to(sum(_most_tasks(one) for one in self.given))
-            frames = {f.molecule.name: f for one in self.given for f in one.frames}
-            potential, found = try_potential(self.given[0].spec, list(frames.values()), executor)
+            tried = {one.molecule.name: one for given in self.given for one in given.tried}
+            potential, found = try_potential(self.given[0].spec, list(tried.values()), executor)
             self.progress.examined(found)
             loading = time.perf_counter() - self.started
+            self.given = [self._labelled(one) for one in self.given]
             runs = self._enter(potential, loading, executor.capacity)
             begun = time.perf_counter()
             self._compute([prepared for prepared, _ in runs], executor)
             _add_time(runs, "units", time.perf_counter() - begun)
         return {prepared.given.name: self._finish(prepared, manifest) for prepared, manifest in runs}
+
+    def _labelled(self, given: RunInput) -> RunInput:
+        """With the labels of a reference method where own molecules are to have some."""
+        if not (isinstance(given, OwnInput) and given.reference_units()):
+            return given
+        self.progress.begin(REFERENCE, len(given.reference_units()))
+        followed = Followed(
+            done=lambda unit, result: self.progress.advance(REFERENCE, unit), log=RunLog(self.directory.path / LOG)
+        )
+        make_directory(self.directory.path)
+        worker = ReferenceWorker(given.settings.reference)
+        with _executor(given.settings, worker, self.directory.path, self.progress) as executor:
+            labelled = label_own(given, executor, ResultStore(self.directory.path), followed)
+        without = {one.molecule.name for one in given.starts} - {f.molecule.name for f in labelled.ood_frames}
+        if without:
+            names = ", ".join(sorted(without))
+            self.progress.notice(f"{given.settings.reference} fails on {names}: checks and dynamics only, no errors.")
+        return labelled
 
     def _enter(self, potential: Potential, loading: float, workers: int) -> list[tuple[PreparedRun, dict]]:
         runs = [enter(self.directory, one, potential, self.command, _now()) for one in self.given]
@@ -158,8 +183,7 @@ def unit_command(unit: Unit, out: Path) -> str:
     return shlex.join(["compcalc", "run", "--unit", unit.id, "--out", str(out)])
 
 
-def _executor(given: RunInput, out: Path, progress: Progress) -> Executor:
-    settings, factory = given.settings, PotentialWorker(given.spec)
+def _executor(settings: RunSettings, factory: WorkerFactory, out: Path, progress: Progress) -> Executor:
     memory = None if settings.memory_gib is None else int(settings.memory_gib * _GIB)
     limits = Limits(settings.timeout_s, memory)
     if settings.workers == 0:
@@ -173,8 +197,17 @@ def _executor(given: RunInput, out: Path, progress: Progress) -> Executor:
 
 
 def _most_tasks(given: RunInput) -> int:
-    parts = {"static": len(given.frames), "md": len(given.ood_frames) * len(given.preset.protocols)}
+    parts = {
+        "static": len(given.frames) + len(given.examined),
+        "md": len(given.starts) * len(given.preset.protocols),
+    }
     return sum(n for part, n in parts.items() if given.settings.only in ("all", part))
+
+
+def _say_what_is_refused(given: list[RunInput], progress: Progress) -> None:
+    refused = {name: reason for one in given for name, reason in one.refused.items()}
+    for name, reason in refused.items():
+        progress.notice(f"{name} is left out: {reason}")
 
 
 def _refuse_twice(given: list[RunInput]) -> None:
@@ -191,7 +224,7 @@ def _at_least_as_many_replicas(given: RunInput, directory: RunDirectory, progres
     if had <= given.preset.replicas:
         return given
     progress.notice(f"{given.name} has {had} replicas already, which are kept.")
-    return RunInput(replace(given.settings, replicas=had))
+    return read_input(replace(given.settings, replicas=had))
 
 
 def _now() -> str:

@@ -17,7 +17,7 @@ class RunSettings:
 
     Attributes:
         spec: the potential.
-        task: name of the task.
+        task: name of the task; None for molecules of the user's own.
         variant: of the task.
         preset: size of the dynamics.
         only: `all`, `static` or `md`.
@@ -29,10 +29,12 @@ class RunSettings:
         memory_gib: memory limit of one work unit, GiB; None for what the machine has.
         dask: address of a Dask scheduler, or a cluster file; None for this machine.
         retry: compute units again that ended in a crash, a limit or an error.
+        molecules: the user's own, as SMILES, family names, files or directories.
+        reference: method that labels their geometries, as a potential; None for no errors, only checks and dynamics.
     """
 
     spec: str
-    task: str
+    task: str | None = None
     variant: str = "base"
     preset: str = "quick"
     only: str = "all"
@@ -44,8 +46,14 @@ class RunSettings:
     memory_gib: float | None = None
     dask: str | None = None
     retry: bool = False
+    molecules: tuple[str, ...] = ()
+    reference: str | None = None
 
     def __post_init__(self):
+        if (self.task is None) == (not self.molecules):
+            raise InputError("task", self.task, "a task, or molecules of your own, and not both")
+        if self.reference is not None and self.task is not None:
+            raise InputError("reference", self.reference, "none with a task", "A task's data hold their own labels.")
         if self.only not in HALVES:
             raise InputError("only", self.only, ", ".join(HALVES))
         if self.workers is not None and self.workers < 0:

@@ -11,13 +11,20 @@ from ase.calculators.calculator import BaseCalculator
 from compcalc.calculators import Spec, get_calculator
 from compcalc.checks import Examination
 from compcalc.checks.accuracy import evaluate, predict
+from compcalc.checks.doctor import examine
 from compcalc.checks.preflight import preflight
 from compcalc.dynamics.ase_engine import run_protocol
 from compcalc.dynamics.lockstep import Start, run_lockstep
 from compcalc.dynamics.protocols import Protocol
 from compcalc.execution import Lost, Result, Unit
 from compcalc.execution.packing import lost_prediction, lost_trajectory, pack_prediction, pack_trajectory
-from compcalc.records import Frames, Molecule, OutcomeKind, Trajectory
+from compcalc.records import Frames, Geometries, Molecule, OutcomeKind, Trajectory
+
+OF_A_SURFACE = ("determinism", "conservativeness", "symmetry", "two_copies", "smoothness")
+"""Checks and topics of checks whose outcome depends on the molecule."""
+
+CHECKS_BUDGET_S = 120.0
+"""Checks of one molecule that would end later are left out, s."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +48,24 @@ class MDRun:
 
 
 @dataclass(frozen=True)
-class Try:
-    """Payload that evaluates the first frame of each molecule; gives a `Description`, and molecule -> reason."""
+class CheckedMolecule:
+    """Payload of a check unit: the potential energy surface of one molecule is to be examined."""
 
-    frames: tuple[Frames, ...]
+    geometry: Geometries
+
+
+@dataclass(frozen=True)
+class Try:
+    """Payload that evaluates the first geometry of each molecule; gives a `Description`, and molecule -> reason."""
+
+    frames: tuple[Frames | Geometries, ...]
 
 
 @dataclass(frozen=True)
 class Examine:
     """Payload of the short examination on one molecule; gives an `Examination`."""
 
-    frames: Frames
+    frames: Frames | Geometries
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,8 @@ class PotentialWorker:
                 return pack_prediction(predict(calculator, payload.frames))
             if isinstance(payload, MDRun):
                 return pack_trajectory(_alone(payload, calculator))
+            if isinstance(payload, CheckedMolecule):
+                return _surface(calculator, payload.geometry)
             if isinstance(payload, Try):
                 return _describe(calculator), _failures(calculator, payload.frames)
             if isinstance(payload, Examine):
@@ -111,6 +127,14 @@ def _examine(calculator: BaseCalculator, frames: Frames) -> Examination:
     return replace(found, molecule=frames.molecule.name)
 
 
+def _surface(calculator: BaseCalculator, geometry: Geometries) -> Result:
+    """The checks that say something about this very molecule; those about the calculator's manners are made once."""
+    found = examine(
+        calculator, Atoms(geometry.numbers, geometry.positions[0]), only=OF_A_SURFACE, budget_s=CHECKS_BUDGET_S
+    )
+    return Result({}, {"molecule": geometry.molecule.name, "examination": found.to_dict()})
+
+
 def _alone(run: MDRun, calculator: BaseCalculator) -> Trajectory:
     return run_protocol(
         run.molecule,
@@ -132,6 +156,8 @@ def _in_lockstep(runs: tuple[MDRun, ...], calculator: BaseCalculator) -> list[Tr
 def lost_result(unit: Unit, lost: Lost) -> Result:
     """The result of a unit whose worker process died or ran out of time."""
     payload = unit.payload
+    if isinstance(payload, CheckedMolecule):
+        return Result({}, {"molecule": payload.geometry.molecule.name, "cause": f"{lost.kind}: {lost.cause}"})
     if isinstance(payload, StaticBlock):
         return pack_prediction(lost_prediction(payload.frames, f"{lost.kind}: {lost.cause}"))
     kind = OutcomeKind(lost.kind)

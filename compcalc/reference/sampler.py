@@ -83,15 +83,55 @@ def sample(
         MoleculeError: the molecule cannot be built.
     """
     mol = parse_smiles(molecule.smiles)
-    numbers = atomic_numbers(mol)
+
+    def begin(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return _turned_conformer(mol, molecule.name, torsion_field, settings, rng)
+
+    return _sampled(
+        molecule, atomic_numbers(mol), bond_pairs(mol), begin, trajectory, n_frames, labeller, settings, seed
+    )
+
+
+def sample_around(
+    molecule: Molecule,
+    numbers: np.ndarray,
+    positions: np.ndarray,
+    bonds: np.ndarray,
+    n_frames: int,
+    labeller: Labeller,
+    settings: SamplerSettings,
+    seed: int,
+) -> Frames:
+    """Sample and label a molecule of which only a geometry is known: each start is that geometry with other velocities.
+
+    Slow torsions stay where they are, other than with `sample`, which begins from many conformers.
+
+    Args:
+        molecule: its name.
+        numbers: atomic numbers, (N,).
+        positions: angstrom, (N, 3).
+        bonds: atom index pairs, (B, 2).
+        n_frames: frames in all, spread evenly over the starts.
+        labeller: the reference method.
+        settings: how; there is no torsion stage.
+        seed: of every random number.
+    """
+    masses = atomic_masses[np.asarray(numbers)]
+
+    def begin(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return np.array(positions, dtype=float), thermal_velocities(masses, settings.temperature_k, rng)
+
+    return _sampled(molecule, np.asarray(numbers), bonds, begin, "B", n_frames, labeller, settings, seed)
+
+
+def _sampled(molecule, numbers, bonds, begin, trajectory, n_frames, labeller, settings, seed) -> Frames:
     positions, start, temperatures = [], [], defaultdict(list)
     for index in range(settings.starts):
         key = (seed, zlib.crc32(molecule.name.encode()), ord(trajectory), index)
         rng = np.random.default_rng(np.random.SeedSequence(key))
         wanted = (n_frames * (index + 1)) // settings.starts - (n_frames * index) // settings.starts
-        for frame in _one_start(
-            mol, molecule.name, numbers, wanted, labeller, torsion_field, settings, rng, temperatures
-        ):
+        labeller.begin_trajectory()
+        for frame in _one_start(numbers, *begin(rng), wanted, labeller, settings, rng, temperatures):
             positions.append(frame)
             start.append(index)
     # Labels belong exactly to the positions as they are stored.
@@ -104,7 +144,7 @@ def sample(
         positions=positions,
         energy=np.array([energy for energy, _ in labels]),
         forces=np.array([forces for _, forces in labels]),
-        bonds=bond_pairs(mol),
+        bonds=np.asarray(bonds).reshape(-1, 2),
         start=np.array(start, dtype=np.int32),
         attributes={
             "trajectory": trajectory,
@@ -115,13 +155,11 @@ def sample(
     )
 
 
-def _one_start(mol, name, numbers, wanted, labeller, torsion_field, settings, rng, temperatures):
-    """Yield the `wanted` frames of one start; kinetic temperatures of its last stage go into `temperatures`."""
-    labeller.begin_trajectory()
-    masses = atomic_masses[numbers]
+def _turned_conformer(mol, name, torsion_field, settings, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (angstrom) and velocities (angstrom/fs), each (N, 3), of a conformer after its torsion stage."""
+    masses = atomic_masses[atomic_numbers(mol)]
     positions = embed(mol, seed=int(rng.integers(2**31)), name=name)
     velocities = thermal_velocities(masses, settings.temperature_k, rng)
-    common = {"timestep_fs": settings.timestep_fs, "temperature_k": settings.temperature_k, "rng": rng}
     if settings.torsion_fs:
         field = torsion_field(mol)
         turning = baoab(
@@ -131,10 +169,18 @@ def _one_start(mol, name, numbers, wanted, labeller, torsion_field, settings, rn
             lambda r: field(r)[1],
             steps=round(settings.torsion_fs / settings.timestep_fs),
             friction_per_fs=settings.torsion_friction_per_fs,
-            **common,
+            timestep_fs=settings.timestep_fs,
+            temperature_k=settings.temperature_k,
+            rng=rng,
         )
         for state in turning:
             positions, velocities = state[:2]
+    return positions, velocities
+
+
+def _one_start(numbers, positions, velocities, wanted, labeller, settings, rng, temperatures):
+    """Yield the `wanted` frames of one start; kinetic temperatures of its last stage go into `temperatures`."""
+    masses = atomic_masses[numbers]
     settle = round(settings.settle_fs / settings.timestep_fs)
     every = round(settings.spacing_fs / settings.timestep_fs)
     run = baoab(
@@ -144,7 +190,9 @@ def _one_start(mol, name, numbers, wanted, labeller, torsion_field, settings, rn
         lambda r: labeller.forces(numbers, r),
         steps=settle + max(0, wanted - 1) * every if wanted else 0,
         friction_per_fs=settings.friction_per_fs,
-        **common,
+        timestep_fs=settings.timestep_fs,
+        temperature_k=settings.temperature_k,
+        rng=rng,
     )
     if wanted and not settle:
         yield positions

@@ -21,14 +21,21 @@ def energy_metric(metrics: Mapping[str, Any]) -> tuple[Metric, str]:
 
     The absolute error, unless it is far above the relative one on the ID molecules: an error of that size on molecules
     like the training ones is an offset between levels of theory. OOD molecules have no say, since there a growing
-    offset is a failure that the report must show.
+    offset is a failure that the report must show; molecules of the user's own have, where there are no others.
     """
     known = {key: _median(metrics, key) for key in (ABSOLUTE, SHIFTED, RELATIVE)}
     usable = [key for key in (SHIFTED, RELATIVE) if known[key] is not None]
     if known[ABSOLUTE] is None and usable:
         return METRICS[usable[0]], "The absolute energy error was not computed."
-    id_absolute, id_relative = (_median(metrics, key, "id") for key in (ABSOLUTE, RELATIVE))
-    if usable and id_absolute is not None and id_relative and id_absolute > OFFSET_RATIO * id_relative:
+    own = bool(metrics.get("own_molecules"))
+    absolute, relative = (_median(metrics, key, None if own else "id") for key in (ABSOLUTE, RELATIVE))
+    offset = absolute is not None and relative and absolute > OFFSET_RATIO * relative
+    if offset and own:
+        return METRICS[RELATIVE], (
+            "The absolute energy error holds a large constant offset, as between two levels of theory; it stands in "
+            "the summary table."
+        )
+    if usable and offset:
         return METRICS[usable[0]], (
             "The absolute energy error already holds a large constant offset on ID molecules, as between two levels of "
             "theory; it stands in the summary table."

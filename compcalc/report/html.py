@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from compcalc.report.rows import (
     FORCE,
     PROTOCOLS,
     SPREAD,
+    check_entries,
     count_runs,
     estimate,
     md_runs,
     molecule_rows,
+    split_word,
     summary_of,
 )
 from compcalc.report.verdict import verdict
@@ -97,6 +100,8 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
         "verdict": verdict(metrics, manifest.get("preflight")),
         "tiles": _tiles(metrics, energy),
         "rows": rows,
+        "checks": check_entries(metrics),
+        "split_word": partial(split_word, metrics),
         "runs": md_runs(metrics),
         "energy": energy,
         "energy_why": why,

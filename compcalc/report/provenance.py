@@ -24,6 +24,7 @@ def provenance(manifest: Mapping[str, Any], metrics: Mapping[str, Any] | None = 
         ("Evaluation", _evaluation(potential, metrics)),
         ("Model file SHA-256", potential.get("sha256")),
         ("Task", manifest.get("task") or "none: the molecules are the user's own"),
+        ("Left out", _refused(manifest.get("refused"))),
         ("Parts run", {"all": "static checks and MD"}.get(manifest.get("only"), manifest.get("only"))),
         ("Preset", _preset(manifest.get("preset"))),
         ("Reference data", data.get("path")),
@@ -37,7 +38,12 @@ def provenance(manifest: Mapping[str, Any], metrics: Mapping[str, Any] | None = 
         ("compcalc", manifest.get("compcalc")),
         ("Versions", _versions(manifest.get("versions"))),
     ]
-    return [(label, MISSING if value in (None, "") else str(value)) for label, value in lines]
+    kept = [line for line in lines if line[0] != "Left out" or line[1]]
+    return [(label, MISSING if value in (None, "") else str(value)) for label, value in kept]
+
+
+def _refused(refused: object) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in refused.items()) if isinstance(refused, Mapping) else ""
 
 
 def _evaluation(potential: Mapping, metrics: Mapping | None) -> str:

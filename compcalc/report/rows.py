@@ -115,6 +115,16 @@ def md_runs(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return (metrics.get("md") or {}).get("runs") or []
 
 
+def split_word(metrics: Mapping[str, Any], split: str) -> str:
+    """`ID`, `OOD`, or `own` for molecules of the user's own, of which nobody knows what a model has seen."""
+    return "own" if metrics.get("own_molecules") and split else split.upper()
+
+
+def check_entries(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was found on each molecule whose potential energy surface was checked; empty where none was."""
+    return (metrics.get("checks") or {}).get("molecules") or []
+
+
 def summary_of(metrics: Mapping[str, Any], half: str) -> Mapping[str, Any]:
     """Summary of the `static` or the `md` half; empty where that half was not run."""
     return (metrics.get(half) or {}).get("summary") or {}

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from compcalc.report.energy import energy_metric
 from compcalc.report.failures import run_ending, run_name
-from compcalc.report.rows import FORCE, Row, count_runs, md_runs, molecule_rows
+from compcalc.report.rows import FORCE, Row, count_runs, md_runs, molecule_rows, split_word
 from compcalc.report.verdict import verdict
 from compcalc.report.wording import MISSING, clipped, printable, shown
 
@@ -36,7 +36,7 @@ def print_summary(
     rows = molecule_rows(metrics)
     energy, why = energy_metric(metrics)
     if rows:
-        console.print(_table(rows, energy.key, narrow=console.width < NARROW, md=bool(md_runs(metrics))))
+        console.print(_table(rows, energy.key, narrow=console.width < NARROW, metrics=metrics))
         _say(
             console,
             " ".join(
@@ -54,7 +54,7 @@ def print_summary(
         _say(console, f"Report: {report}")
 
 
-def _table(rows: list[Row], energy: str, narrow: bool, md: bool) -> Table:
+def _table(rows: list[Row], energy: str, narrow: bool, metrics: Mapping[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0) if narrow else (0, 1, 0, 0))
     table.add_column("molecule", overflow="fold", min_width=8)
     table.add_column("split")
@@ -66,7 +66,7 @@ def _table(rows: list[Row], energy: str, narrow: bool, md: bool) -> Table:
     for before, row in zip([None, *rows], rows, strict=False):
         if before is not None and before.split != row.split:
             table.add_section()
-        table.add_row(*(Text(printable(cell)) for cell in _cells(row, energy, md)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(row, energy, metrics)))
     return table
 
 
@@ -74,14 +74,14 @@ def _narrowed(header: str) -> str:
     return header.replace(" MAE", "\nMAE").replace("NVE drift", "NVE\ndrift").replace("/ps", "\n/ps")
 
 
-def _cells(row: Row, energy: str, md: bool) -> Iterator[str]:
+def _cells(row: Row, energy: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     yield row.molecule
-    yield row.split.upper() or MISSING
+    yield split_word(metrics, row.split) or MISSING
     yield "failed" if row.failed else shown(row.static.get(FORCE))
     yield "failed" if row.failed else shown(row.static.get(energy))
     yield _drift(row)
     for protocol in ("nve", "nvt"):
-        yield row.outcomes(protocol) or (MISSING if md else "not run")
+        yield row.outcomes(protocol) or (MISSING if md_runs(metrics) else "not run")
     yield row.survival or MISSING
 
 

@@ -9,6 +9,7 @@ from compcalc.report.rows import (
     PROTOCOLS,
     SPREAD,
     RunCount,
+    check_entries,
     count_runs,
     estimate,
     md_runs,
@@ -16,7 +17,7 @@ from compcalc.report.rows import (
     static_entries,
     summary_of,
 )
-from compcalc.report.wording import interval, number, outcome_words, plural, shown
+from compcalc.report.wording import clipped, interval, number, outcome_words, plural, shown
 
 UNSTABLE, CAUTION, NOTHING_SEEN, UNKNOWN = "unstable", "caution", "no instability seen", "not measured"
 
@@ -60,6 +61,7 @@ def verdict(metrics: Mapping[str, Any], preflight: Mapping[str, Any] | None = No
     level = _level(metrics, count, faults)
     sentences = [
         *faults,
+        *_check_sentences(metrics),
         *_ratio_sentences(metrics),
         *_run_sentences(metrics, count),
         *_drift_sentences(metrics),
@@ -79,7 +81,7 @@ def _faults(preflight: Mapping | None) -> list[str]:
 def _level(metrics: Mapping, count: RunCount, faults: list[str]) -> str:
     if count.unstable:
         return UNSTABLE
-    if faults:
+    if faults or _failed_checks(metrics):
         return CAUTION
     nothing_works = _failed_frames(metrics) and not _any_force(metrics)
     if count.other or nothing_works or _failed_frames(metrics) or _large_ratio(metrics) or _high_drift(metrics):
@@ -101,6 +103,25 @@ def _headline(level: str, metrics: Mapping, count: RunCount) -> str:
     if level == NOTHING_SEEN:
         return f"No instability seen in {plural(count.stable, 'MD run')}{_length(metrics)}; longer runs may still fail."
     return "Stability was not tested: no MD was run."
+
+
+def _failed_checks(metrics: Mapping) -> dict[str, list[str]]:
+    """Title of a physical check, or that none could be made -> the molecules on which it fails."""
+    failed: dict[str, list[str]] = {}
+    for entry in check_entries(metrics):
+        titles = [f.get("title") for f in entry.get("findings") or () if f.get("verdict") == "fail"]
+        for title in titles or ["none could be made"] * bool(entry.get("cause")):
+            failed.setdefault(str(title), []).append(str(entry.get("molecule")))
+    return failed
+
+
+def _check_sentences(metrics: Mapping) -> list[str]:
+    entries, failed = check_entries(metrics), _failed_checks(metrics)
+    if not entries:
+        return []
+    if not failed:
+        return [f"No physical check failed on {plural(len(entries), 'molecule')}."]
+    return [f"Physical check fails: {title}, on {clipped(', '.join(names), 100)}." for title, names in failed.items()]
 
 
 def _ratio_sentences(metrics: Mapping) -> list[str]:
@@ -125,10 +146,15 @@ def _ratio_sentences(metrics: Mapping) -> list[str]:
 def _one_sided_sentences(metrics: Mapping) -> list[str]:
     if not static_entries(metrics):
         return ["Errors against the reference were not measured."]
-    words = {"id": "ID molecules", "ood": "unseen molecules"}
+    own = bool(metrics.get("own_molecules"))
+    words = {"id": "ID molecules", "ood": "these molecules" if own else "unseen molecules"}
     measured = [split for split in words if number(estimate(metrics, split, FORCE).get("value")) is not None]
     known = [f"Force MAE on {words[split]}: {_force(metrics, split)} meV/Å." for split in measured]
-    return [*known, "ID and unseen molecules cannot be compared: only one side or neither has a force error."]
+    return (
+        known
+        if own
+        else [*known, "ID and unseen molecules cannot be compared: only one side or neither has a force error."]
+    )
 
 
 def _run_sentences(metrics: Mapping, count: RunCount) -> list[str]:

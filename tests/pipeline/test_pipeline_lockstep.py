@@ -7,14 +7,14 @@ import pytest
 from test_pipeline_run import settings, without_clocks
 
 from compcalc.calculators.mmff94 import MMFF94Calculator
-from compcalc.pipeline import PreparedRun, RunInput, run
+from compcalc.pipeline import PreparedRun, read_input, run
 from compcalc.pipeline.groups import assign_groups
 from compcalc.pipeline.potential import Potential
 
 
 def laid_out(tiny_data, spec="mmff94", batch_atoms=2048, sha256=None, groups=(), **options):
     described = {"name": spec, "dtype": None, "sha256": sha256, "files": {}, "batch_atoms": batch_atoms}
-    return PreparedRun(RunInput(settings(tiny_data, spec, **options)), Potential(described, {}), groups)
+    return PreparedRun(read_input(settings(tiny_data, spec, **options)), Potential(described, {}), groups)
 
 
 pytestmark = pytest.mark.usefixtures("tiny_task", "tiny_preset")
