@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from compcalc.errors import InputError
 from compcalc.metrics._arrays import as_shape, check_atom_count, float_spacing, mean_or_nan
+from compcalc.metrics.blocking import block_means
 from compcalc.units import FS_PER_PS, MEV_PER_EV
 
 FEWEST_BLOCKS = 4
@@ -115,11 +116,6 @@ def _blocked_error(x: np.ndarray, y: np.ndarray) -> float:
     errors = [_line(x, y)[2]]
     size = 2
     while len(x) // size >= FEWEST_BLOCKS:
-        errors.append(_line(_block_means(x, size), _block_means(y, size))[2])
+        errors.append(_line(block_means(x, size), block_means(y, size))[2])
         size *= 2
     return max(errors)
-
-
-def _block_means(values: np.ndarray, size: int) -> np.ndarray:
-    blocks = len(values) // size
-    return values[: blocks * size].reshape(blocks, size).mean(axis=1)
