@@ -109,6 +109,8 @@ def restricted_mean(curve: SurvivalCurve, until_ps: float) -> Interval:
     Raises:
         InputError: `until_ps` is not above 0.
     """
+    if not until_ps > 0:
+        raise InputError("until_ps", until_ps, "above 0")
     value = float(restricted_areas(curve.time_ps, curve.survival, until_ps))
     before = curve.time_ps < until_ps * (1 - _SAME_TIME)
     if not len(curve.time_ps) or (curve.survival[-1] > 0 and curve.time_ps[-1] < until_ps * (1 - _SAME_TIME)):
@@ -144,13 +146,8 @@ def restricted_areas(time_ps: np.ndarray, survival: np.ndarray, until_ps: float)
     Args:
         time_ps: ascending, ps, (K,).
         survival: from each time on, (..., K).
-        until_ps: ps, above 0.
-
-    Raises:
-        InputError: `until_ps` is not above 0.
+        until_ps: ps, 0 or more.
     """
-    if not until_ps > 0:
-        raise InputError("until_ps", until_ps, "above 0")
     ends = np.concatenate([[0.0], np.minimum(time_ps, until_ps), [until_ps]])
     before = np.ones((*np.shape(survival)[:-1], 1))
     return np.concatenate([before, survival], axis=-1) @ np.diff(ends)

@@ -152,6 +152,12 @@ def test_restricted_mean_covers_the_truth_of_an_exponential():
     assert 180 <= inside <= 199
 
 
+def test_restricted_mean_knows_a_failure_at_the_start():
+    found = restricted_mean(kaplan_meier([0.0, 0.0, 4.0, 4.0], [True, True, False, False]), 4.0)
+    assert found.value == 2
+    assert found.high - found.value == pytest.approx(min(1.959964 * 2 / np.sqrt(4), 2))
+
+
 def test_restricted_mean_without_failures_has_a_lower_limit():
     found = restricted_mean(kaplan_meier([10.0] * 3, [False] * 3), 10.0)
     assert (found.value, found.high) == (10, 10)
