@@ -6,17 +6,18 @@ from compcalc.execution import ResultStore
 from compcalc.execution.packing import unpack_prediction, unpack_trajectory
 from compcalc.metrics import dynamics as dynamic_metrics
 from compcalc.metrics import static as static_metrics
+from compcalc.metrics.stability import stability_table
 from compcalc.molecules.groups import chain_end_distance, environments
 from compcalc.pipeline.prepared import PreparedRun
 
 
 def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     """Every metric of a finished run, from its stored predictions and trajectories alone."""
-    return {
-        "schema_version": 1,
-        "static": _static(prepared, store) if prepared.settings.only != "md" else None,
-        "md": _dynamics(prepared, store) if prepared.settings.only != "static" else None,
-    }
+    static = _static(prepared, store) if prepared.settings.only != "md" else None
+    md = _dynamics(prepared, store) if prepared.settings.only != "static" else None
+    if md is not None:
+        md["stability"] = stability_table(static["molecules"] if static else [], md["runs"], prepared.settings.seed)
+    return {"schema_version": 1, "static": static, "md": md}
 
 
 def _static(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
@@ -48,8 +49,8 @@ def _dynamics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     rows = []
     for unit in prepared.md_units():
         trajectory = unpack_trajectory(unit.payload.molecule, store.read(unit))
-        frames = reference[trajectory.molecule.name]
-        rows.append(dynamic_metrics.run_row(trajectory, unit.payload.protocol.production_ps, frames))
+        frames, protocol = reference[trajectory.molecule.name], unit.payload.protocol
+        rows.append(dynamic_metrics.run_row(trajectory, protocol.production_ps, frames, protocol=protocol))
     order = list(reference)
     rows.sort(key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
-    return {"runs": rows, "summary": dynamic_metrics.summarise(rows)}
+    return {"runs": rows, "summary": dynamic_metrics.summarise(rows, prepared.settings.seed)}
