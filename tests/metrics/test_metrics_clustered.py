@@ -87,7 +87,9 @@ def test_bands_cover_the_truth_where_greenwoods_does_not():
 
 def test_without_failures_the_limit_counts_molecules_and_not_runs():
     times, events = np.full(60, 10.0), np.zeros(60, dtype=bool)
-    grouped = survival_at(clustered_curve(times, events, CLUSTERS, seed=0), 10.0)
+    curve = clustered_curve(times, events, CLUSTERS, seed=0)
+    assert curve.low[-1] == pytest.approx(0.025 ** (1 / MOLECULES))
+    grouped = survival_at(curve, 10.0)
     assert (grouped.value, grouped.high) == (1, 1)
     assert grouped.low == pytest.approx(0.025 ** (1 / MOLECULES))
     mean = clustered_restricted_mean(times, events, CLUSTERS, 10.0, seed=0)

@@ -233,6 +233,12 @@ def test_the_band_over_molecules_stands_beside_the_one_over_runs():
     assert summary["n_runs_with_jumps"] == 0
 
 
+def test_mean_survival_is_counted_over_the_shortest_run_that_was_asked_for():
+    rows = [run_row(_trajectory(time_ps=t), t, None) for t in (1.0, 2.0)]
+    found = summarise(rows)["nve"]["restricted_mean_survival_ps"]
+    assert (found["value"], found["until_ps"]) == (1.0, 1.0)
+
+
 def test_every_row_has_the_same_keys_and_is_json():
     rows = [
         run_row(_trajectory(protocol, kind), 1.0, reference, protocol=settings, noise=_Noise(1e-3, 1e-3))

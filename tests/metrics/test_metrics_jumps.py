@@ -59,6 +59,17 @@ def test_a_step_spread_over_three_points_is_one():
     np.testing.assert_allclose(jumps.size_mev_per_atom, [3.3], atol=0.1)
 
 
+def test_a_high_step_is_not_taken_for_a_drift():
+    jumps = energy_jumps(TIME_FS, _noise(1e-4) + _step(100.0, 2500), N)
+    np.testing.assert_allclose(jumps.size_mev_per_atom, [100.0], atol=2e-3)
+
+
+def test_a_step_that_only_means_show_has_its_time():
+    found = [energy_jumps(TIME_FS, _noise(0.05, seed) + _step(0.3, 2500), N) for seed in range(20)]
+    assert {len(jumps) for jumps in found} == {1}
+    assert 1000 * np.mean([jumps.time_ps[0] for jumps in found]) == pytest.approx(2499.5, abs=0.4)
+
+
 def test_a_small_lasting_step_is_found_under_an_oscillation_larger_than_itself():
     energy = _sine(1.0, 9.3) + _noise(0.02) + _step(0.9, 3000)
     jumps = energy_jumps(TIME_FS, energy, N)

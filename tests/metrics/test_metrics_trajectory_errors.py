@@ -60,6 +60,7 @@ def test_empty_bins_and_no_frames():
     predicted, reference = _forces([0.01, 0.03])
     found = force_error_in_time([0.0, 1.0], predicted, reference, n_bins=3)
     np.testing.assert_allclose(found.mae, [10, np.nan, 30])
+    assert force_error_in_time([0.0, 0.5, 1.0], *_forces([0.01] * 3), n_bins=2).n_frames.tolist() == [1, 2]
     none = force_error_in_time([], np.empty((0, 4, 3)), np.empty((0, 4, 3)), failure_ps=1.0)
     assert np.isnan([none.whole, none.before_failure, none.ratio, *none.mae]).all()
     assert force_error_in_time([0.0, 0.0], predicted, reference, n_bins=2).n_frames.sum() == 2
