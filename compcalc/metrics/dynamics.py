@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compcalc.metrics.breaking import HeatedRuns, mean_breaking_temperature, median_breaking_temperature
+from compcalc.metrics.breaking import (
+    HeatedRuns,
+    breaking_temperature_difference,
+    mean_breaking_temperature,
+    median_breaking_temperature,
+)
 from compcalc.metrics.clustered import clustered_curve, clustered_restricted_mean
 from compcalc.metrics.equipartition import ElementTemperature, combine_elements
 from compcalc.metrics.run_parts import (
@@ -129,7 +134,7 @@ def run_row(
     return row
 
 
-def summarise(rows: Sequence[dict], seed: int = 0) -> dict[str, dict]:
+def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict] = ()) -> dict[str, dict]:
     """Survival, outcomes, drift, temperatures and breaking temperatures by protocol.
 
     Only physical outcomes count for survival; a run that ended otherwise is counted apart. A break during
@@ -138,6 +143,7 @@ def summarise(rows: Sequence[dict], seed: int = 0) -> dict[str, dict]:
     Args:
         rows: from `run_row`.
         seed: of the bootstrap over molecules and replicas.
+        reference_rows: the same of the reference method, for the difference of the breaking temperatures.
     """
     result = {}
     for protocol in sorted({row["protocol"] for row in rows}):
@@ -158,7 +164,7 @@ def summarise(rows: Sequence[dict], seed: int = 0) -> dict[str, dict]:
             "survival": _survival(physical, unstable, seed),
             "restricted_mean_survival_ps": _restricted_mean(physical, unstable, seed),
             "equipartition": _equipartition(mine),
-            "breaking_temperature_k": _breaking(mine, seed),
+            "breaking_temperature_k": _breaking(mine, reference_rows, seed),
             "outcomes": dict(sorted(Counter(row["outcome"] for row in mine).items())),
         }
     return result
@@ -224,20 +230,30 @@ def _equipartition(rows: Sequence[dict]) -> dict[str, dict]:
     }
 
 
-def _breaking(rows: Sequence[dict], seed: int) -> dict | None:
-    """Median and mean breaking temperature of the runs on a ramp; runs that were cut off are censored there."""
+def _breaking(rows: Sequence[dict], reference_rows: Sequence[dict], seed: int) -> dict | None:
+    """Median and mean breaking temperature of the runs on a ramp, and the mean less that of the reference method."""
+    runs, reference = _heated(rows), _heated(reference_rows)
+    if runs is None:
+        return None
+    same_ramp = reference is not None and (reference.start_k, reference.end_k) == (runs.start_k, runs.end_k)
+    difference = _interval(breaking_temperature_difference(runs, reference, seed)) if same_ramp else None
+    return {
+        "median": _interval(median_breaking_temperature(runs, seed)),
+        "mean": number(mean_breaking_temperature(runs)),
+        "n_broke": int(runs.broke.sum()),
+        "difference": difference,
+    }
+
+
+def _heated(rows: Sequence[dict]) -> HeatedRuns | None:
+    """The runs on a ramp, those that were cut off censored there; None without any or where the ramps differ."""
     heated = [row for row in rows if row["ended_at_temperature_k"] is not None]
     ramps = {(row["ramp_start_k"], row["ramp_end_k"]) for row in heated}
     if len(ramps) != 1:
         return None
-    runs = HeatedRuns(
-        np.array([row["ended_at_temperature_k"] for row in heated]),
-        np.array([row["breaking_temperature_k"] is not None for row in heated]),
-        [row["molecule"] for row in heated],
-        *ramps.pop(),
-    )
-    median = _interval(median_breaking_temperature(runs, seed))
-    return {"median": median, "mean": number(mean_breaking_temperature(runs)), "n_broke": int(runs.broke.sum())}
+    temperatures = np.array([row["ended_at_temperature_k"] for row in heated])
+    broke = np.array([row["breaking_temperature_k"] is not None for row in heated])
+    return HeatedRuns(temperatures, broke, [row["molecule"] for row in heated], *ramps.pop())
 
 
 def _interval(interval: Interval) -> dict:

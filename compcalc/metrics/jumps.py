@@ -91,7 +91,10 @@ def energy_jumps(time_fs: ArrayLike, total_energy_ev: ArrayLike, n_atoms: int, *
         step, limit = _steps(energy, w, noise)
         limits.append(limit.max())
         heights = _between_points(step, limit) if w == 1 else _between_means(step, limit, w)
-        found |= {k: height for k, height in heights.items() if all(abs(k - other) > w for other in found)}
+        known = np.zeros(len(step), dtype=bool)
+        for k in found:
+            known[max(0, k - w) : k + w + 1] = True
+        found |= {k: height for k, height in heights.items() if not known[k]}
     at = np.array(sorted(found), dtype=int)
     per_atom = MEV_PER_EV / n_atoms
     return EnergyJumps(
@@ -132,7 +135,9 @@ def _between_points(step: np.ndarray, limit: np.ndarray) -> dict[int, float]:
 def _between_means(step: np.ndarray, limit: np.ndarray, w: int) -> dict[int, float]:
     """Index -> height of the steps between means of `w` points: the highest first, and none within 2 w of a higher."""
     taken: dict[int, float] = {}
-    for k in sorted(np.flatnonzero(np.abs(step) > limit), key=lambda i: -abs(step[i])):
-        if all(abs(k - other) >= 2 * w for other in taken):
+    free = np.abs(step) > limit
+    for k in sorted(np.flatnonzero(free), key=lambda i: -abs(step[i])):
+        if free[k]:
             taken[int(k)] = float(step[k])
+            free[max(0, k - 2 * w + 1) : k + 2 * w] = False
     return taken

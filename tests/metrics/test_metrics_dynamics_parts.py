@@ -196,6 +196,14 @@ def test_breaking_temperature_over_molecules_and_replicas():
     assert found["median"]["value"] == 900
     assert found["mean"] == pytest.approx(300 + 100 * (3 + 5 + 6 + 7 + 9 + 12) / 6)
     assert found["n_broke"] == 5
+    assert found["difference"] is None
+    hotter = [
+        run_row(_trajectory("heat", OutcomeKind.BOND_BROKEN, t, name=n), 12.0, None, protocol=RAMP)
+        for n, t in [("a", 8.0), ("b", 8.0), ("c", 12.0), ("d", 1.0)]
+    ]
+    against = summarise(rows, 0, hotter)["heat"]["breaking_temperature_k"]["difference"]
+    assert against["value"] == pytest.approx(found["mean"] - (300 + 100 * (8 + 8 + 12) / 3))
+    assert against["low"] < against["value"] < against["high"] < 0
     assert summarise([run_row(_trajectory("nvt"), 1.0, None)])["nvt"]["breaking_temperature_k"] is None
 
 

@@ -52,6 +52,17 @@ def test_a_spike_is_a_step_up_and_a_step_down():
     np.testing.assert_allclose(jumps.size_mev_per_atom, [1, -1], atol=0.1)
 
 
+def test_one_wrong_energy_in_a_hundred_is_seen_each_time():
+    rng = np.random.default_rng(3)
+    wrong = 5 + 20 * np.sort(rng.choice(299, size=60, replace=False))
+    energy = _sine(0.1, 10.3) + _noise(0.01)
+    energy[wrong] += rng.choice([-1, 1], size=60) * 2.0 * EV_OF_MEV_PER_ATOM
+    jumps = energy_jumps(TIME_FS, energy, N)
+    assert len(jumps) == 120
+    np.testing.assert_allclose(jumps.time_ps[::2], (wrong - 0.5) / 1000)
+    np.testing.assert_allclose(np.abs(jumps.size_mev_per_atom), 2.0, atol=0.15)
+
+
 def test_a_step_spread_over_three_points_is_one():
     energy = _noise(0.01) + _step(1.0, 3000) + _step(1.5, 3001) + _step(0.8, 3002)
     jumps = energy_jumps(TIME_FS, energy, N)
