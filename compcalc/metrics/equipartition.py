@@ -116,14 +116,6 @@ def expected_temperatures(
     return {int(z): float(temperature_k * shares[numbers == z].mean()) for z in np.unique(numbers)}
 
 
-def _rotation_share(positions: np.ndarray, masses: np.ndarray) -> np.ndarray:
-    """Degrees of freedom that a rigid rotation takes from each atom, (N,); they add up to the number of rotations."""
-    r = positions - masses @ positions / masses.sum()
-    each = masses[:, None, None] * (np.sum(r**2, axis=1)[:, None, None] * np.eye(3) - r[:, :, None] * r[:, None, :])
-    inverse = np.linalg.pinv(each.sum(axis=0), rcond=1e-6, hermitian=True)
-    return np.einsum("nij,ji->n", each, inverse)
-
-
 def combine_elements(items: Sequence[Mapping[int, ElementTemperature]]) -> dict[int, ElementTemperature]:
     """Atomic number -> mean over molecules or runs, each counting alike, with the error of the mean.
 
@@ -140,3 +132,11 @@ def combine_elements(items: Sequence[Mapping[int, ElementTemperature]]) -> dict[
             float(np.mean([each.expected_k for each in mine])),
         )
     return result
+
+
+def _rotation_share(positions: np.ndarray, masses: np.ndarray) -> np.ndarray:
+    """Degrees of freedom that a rigid rotation takes from each atom, (N,); they add up to the number of rotations."""
+    r = positions - masses @ positions / masses.sum()
+    each = masses[:, None, None] * (np.sum(r**2, axis=1)[:, None, None] * np.eye(3) - r[:, :, None] * r[:, None, :])
+    inverse = np.linalg.pinv(each.sum(axis=0), rcond=1e-6, hermitian=True)
+    return np.einsum("nij,ji->n", each, inverse)

@@ -55,7 +55,7 @@ def energy_jumps(time_fs: ArrayLike, total_energy_ev: ArrayLike, n_atoms: int, *
     For each of `WINDOWS`, the difference of the means of the w points after and the w points before a moment. A step is
     a difference more than `THRESHOLD` robust standard deviations (1.4826 times the median absolute deviation: Hampel,
     J. Am. Stat. Assoc. 69, 383 (1974)) from the run's median, which takes off a drift. The deviation is that of the
-    loudest surroundings or of the whole run, whichever is larger. A sine of any period stays within 2.4 deviations,
+    loudest surroundings or of the whole run, whichever is larger. A sine of any period stays within 2 deviations,
     normal noise and a random walk within 6 in any run that can be stored. Of overlapping steps the highest counts, and
     of windows the narrowest that sees it; a spike of one point is two jumps. The last steps of an explosion are jumps,
     too.

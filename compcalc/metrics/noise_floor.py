@@ -136,7 +136,8 @@ def rounding_noise_ev(energies_ev: ArrayLike) -> float:
     6e-5 eV apart.
 
     Args:
-        energies_ev: potential energies as the potential gave them, eV, (S,).
+        energies_ev: potential energies as the potential gave them, eV, (S,); cast to float32 where they were computed
+            in it and converted or shifted afterwards.
     """
     energies = np.asarray(energies_ev)
     energies = energies[np.isfinite(energies)]
