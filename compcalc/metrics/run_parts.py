@@ -23,6 +23,9 @@ from compcalc.records import Frames, Trajectory
 
 H_R_BIN_ANGSTROM = 0.1
 
+COARSEST_PER_CM = 100.0
+"""Spectra of runs too short for this resolution, some 0.8 ps, show no bands."""
+
 
 class ProtocolLike(Protocol):
     """What is read of the protocol that a run followed."""
@@ -97,7 +100,7 @@ def structure(trajectory: Trajectory, reference: Frames) -> dict:
 def vibrations(trajectory: Trajectory, bonds: np.ndarray, reference: Trajectory | None) -> dict:
     """Places of the bands, and the overlap with the spectrum of a run of the reference method.
 
-    Empty where velocities were stored too rarely for a stretch of hydrogen, or too few of them.
+    Empty where velocities were stored too rarely for a stretch of hydrogen, or for too short a time.
     """
     runs = [run for run in (trajectory, reference) if run is not None and _spacing_fs(run) is not None]
     if not runs or runs[0] is not trajectory:
@@ -106,6 +109,8 @@ def vibrations(trajectory: Trajectory, bonds: np.ndarray, reference: Trajectory 
     for run in runs:
         spectrum = vibrational_spectrum([run.velocities], _spacing_fs(run), masses)
         resolution = max(resolution, spectrum.resolution_per_cm)
+    if resolution > COARSEST_PER_CM:
+        return {}
     settings = {"resolution_per_cm": resolution}
     spectra = [vibrational_spectrum([r.velocities], _spacing_fs(r), masses, **settings) for r in runs]
     bands = [

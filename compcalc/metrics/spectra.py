@@ -143,7 +143,7 @@ def _inside(spectrum: VibrationalSpectrum, low: float, high: float) -> np.ndarra
 
 def _segment_length(n_frames: int, spacing_fs: float, resolution_per_cm: float) -> int:
     """Frames of a segment: what the resolution needs, but short enough for `SEGMENTS` half-overlapping ones."""
-    wanted = int(np.ceil(PER_CM_PER_CYCLE_PER_FS / (resolution_per_cm * spacing_fs)))
+    wanted = round(PER_CM_PER_CYCLE_PER_FS / (resolution_per_cm * spacing_fs))
     return max(8, min(wanted, 2 * n_frames // (SEGMENTS + 1)))
 
 

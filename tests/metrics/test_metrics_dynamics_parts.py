@@ -165,6 +165,20 @@ def test_vibrations_need_frames_that_are_close_enough():
     assert (sparse["band_per_cm"], sparse["vibrational_resolution_per_cm"]) == ({}, None)
 
 
+def test_a_run_too_short_for_bands_has_none():
+    row = run_row(_trajectory(velocities=_stretching(3600, frames=300), spacing_fs=2.0), 1.0, _reference())
+    assert (row["band_per_cm"], row["vibrational_resolution_per_cm"]) == ({}, None)
+
+
+@pytest.mark.parametrize("frames", [420, 433, 470, 700])
+@pytest.mark.parametrize("spacing_fs", [0.7, 1.0, 3.9])
+def test_any_two_spacings_and_lengths_can_be_compared(frames, spacing_fs):
+    short = _trajectory(velocities=_stretching(3600, frames=frames), spacing_fs=2.0)
+    velocities = _stretching(3600, frames=3000, spacing_fs=spacing_fs)
+    row = run_row(short, 1.0, _reference(), reference_run=_trajectory(velocities=velocities, spacing_fs=spacing_fs))
+    assert row["vibrational_overlap"] > 0.8
+
+
 def test_runs_of_unlike_length_are_compared_at_one_resolution():
     short = _trajectory(velocities=_stretching(3600, frames=600), spacing_fs=2.0)
     long = _trajectory(velocities=_stretching(3600, frames=8000, spacing_fs=1.0), spacing_fs=1.0)
