@@ -20,6 +20,9 @@ FS_PER_PS = 1000.0
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86400.0
 
+PER_CM_PER_CYCLE_PER_FS = 1 / 2.99792458e-5
+"""A frequency of one cycle a fs as a wavenumber, 1/cm: one over the speed of light in cm/fs."""
+
 KJ_PER_MOL_EV = KCAL_PER_MOL_EV / 4.184
 
 ENERGY_UNITS_EV = {

@@ -53,3 +53,11 @@ def check_atom_count(n_atoms: int) -> None:
     """
     if n_atoms < 1:
         raise InputError("n_atoms", n_atoms, "at least 1")
+
+
+def float_spacing(values: ArrayLike) -> float:
+    """Spacing of floating-point numbers at the largest of `values`, in the dtype that they came in; 0 for integers."""
+    values = np.asarray(values)
+    if values.size == 0 or not np.issubdtype(values.dtype, np.floating):
+        return 0.0
+    return float(np.finfo(values.dtype).eps * np.max(np.abs(values)))

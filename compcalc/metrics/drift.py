@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compcalc.errors import InputError
-from compcalc.metrics._arrays import as_shape, check_atom_count, mean_or_nan
+from compcalc.metrics._arrays import as_shape, check_atom_count, float_spacing, mean_or_nan
+from compcalc.metrics.blocking import block_means
 from compcalc.units import FS_PER_PS, MEV_PER_EV
 
 FEWEST_BLOCKS = 4
@@ -69,7 +70,7 @@ def energy_drift(
         InputError: shapes differ, times descend, or N < 1.
     """
     check_atom_count(n_atoms)
-    resolution = _float_spacing(total_energy_ev) * MEV_PER_EV / n_atoms
+    resolution = float_spacing(total_energy_ev) * MEV_PER_EV / n_atoms
     time_fs = as_shape("time_fs", time_fs, (None,), "(S,)")
     energy = as_shape("total_energy_ev", total_energy_ev, time_fs.shape, f"{time_fs.shape}, as time_fs")
     if np.any(np.diff(time_fs) < 0):
@@ -115,18 +116,6 @@ def _blocked_error(x: np.ndarray, y: np.ndarray) -> float:
     errors = [_line(x, y)[2]]
     size = 2
     while len(x) // size >= FEWEST_BLOCKS:
-        errors.append(_line(_block_means(x, size), _block_means(y, size))[2])
+        errors.append(_line(block_means(x, size), block_means(y, size))[2])
         size *= 2
     return max(errors)
-
-
-def _block_means(values: np.ndarray, size: int) -> np.ndarray:
-    blocks = len(values) // size
-    return values[: blocks * size].reshape(blocks, size).mean(axis=1)
-
-
-def _float_spacing(values: ArrayLike) -> float:
-    values = np.asarray(values)
-    if values.size == 0 or not np.issubdtype(values.dtype, np.floating):
-        return 0.0
-    return float(np.finfo(values.dtype).eps * np.max(np.abs(values)))

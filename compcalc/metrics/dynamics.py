@@ -4,33 +4,105 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from ase.data import atomic_masses, chemical_symbols
 
-from compcalc.metrics.distributions import histogram_mae, pair_distance_histogram
-from compcalc.metrics.drift import energy_drift, kinetic_spread_mev_per_atom
+from compcalc.metrics.breaking import (
+    HeatedRuns,
+    breaking_temperature_difference,
+    mean_breaking_temperature,
+    median_breaking_temperature,
+)
+from compcalc.metrics.clustered import clustered_curve, clustered_restricted_mean
+from compcalc.metrics.equipartition import ElementTemperature, combine_elements
+from compcalc.metrics.run_parts import (
+    NoiseLike,
+    ProtocolLike,
+    conservation,
+    element_temperatures,
+    heating,
+    number,
+    structure,
+    truth,
+    vibrations,
+)
+from compcalc.metrics.statistics import Interval
 from compcalc.metrics.survival import kaplan_meier
-from compcalc.metrics.temperature import element_temperatures
 from compcalc.records import Frames, OutcomeKind, Trajectory
 
-H_R_BIN_ANGSTROM = 0.1
+NVT_TEMPERATURE_K = 300.0
+"""What the thermostat of a run without a known protocol was set to."""
+
+NUMBERS = (
+    "drift_mev_per_atom_per_ps",
+    "drift_standard_error_mev_per_atom_per_ps",
+    "drift_noise_floor_mev_per_atom_per_ps",
+    "drift_resolved",
+    "fluctuation_mev_per_atom",
+    "kinetic_spread_mev_per_atom",
+    "energy_jumps",
+    "largest_energy_jump_mev_per_atom",
+    "largest_energy_jump_at_ps",
+    "visible_energy_jump_mev_per_atom",
+    "temperature_mean_k",
+    "temperature_target_k",
+    "distance_distribution_mae",
+    "vibrational_overlap",
+    "vibrational_resolution_per_cm",
+    "ramp_start_k",
+    "ramp_end_k",
+    "ended_at_temperature_k",
+    "breaking_temperature_k",
+    "trajectory_force_mae_mev_per_angstrom",
+    "trajectory_force_mae_before_failure_mev_per_angstrom",
+    "trajectory_force_mae_ratio",
+)
+"""Metrics of a row that are one number; None where nothing can be said."""
+
+GROUPS = (
+    "temperature_by_element_k",
+    "temperature_by_element_error_k",
+    "temperature_by_element_z",
+    *(f"bond_length_{part}_angstrom" for part in ("mean_difference", "deviation_difference", "wasserstein", "chance")),
+    *(f"bond_angle_{part}_degrees" for part in ("mean_difference", "deviation_difference", "wasserstein", "chance")),
+    "band_per_cm",
+    "band_shift_per_cm",
+    "trajectory_force_mae_by_time",
+)
+"""Metrics of a row by element, bond type, band or time; empty where nothing can be said."""
 
 
-def run_row(trajectory: Trajectory, asked_ps: float, reference: Frames | None, split: str = "ood") -> dict:
-    """Every dynamic metric of one MD run; None where nothing can be said.
+def run_row(
+    trajectory: Trajectory,
+    asked_ps: float,
+    reference: Frames | None,
+    split: str = "ood",
+    *,
+    protocol: ProtocolLike | None = None,
+    noise: NoiseLike | None = None,
+    reference_run: Trajectory | None = None,
+    labelled: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+    static_force_mae: float | None = None,
+) -> dict:
+    """Every dynamic metric of one MD run; None or empty where nothing can be said.
 
     Args:
         trajectory: the run.
         asked_ps: length of production that was asked for, ps.
-        reference: frames of the reference method, for the distance distribution; only compared with an NVT run that
-            reached its end.
+        reference: frames of the reference method, for the distributions of distances, bond lengths and angles; only
+            compared with an NVT run that reached its end.
         split: which side of the task the molecule stands on.
+        protocol: what the run followed; its `temperature_k` is the target of an NVT run and the start of a ramp to
+            `final_temperature_k`, which lasts `production_ps`.
+        noise: scatter of the potential; without it, the floor of the drift is that of the rounding of its energies.
+        reference_run: a run of the reference method of the same protocol, for the vibrational spectrum.
+        labelled: time (K,) in ps and predicted and reference forces (K, N, 3) in eV/angstrom of frames of this run.
+        static_force_mae: the model's force MAE on the reference frames of the molecule, meV/angstrom.
     """
-    n, outcome = len(trajectory.numbers), trajectory.outcome
+    outcome = trajectory.outcome
     row = {
         "molecule": trajectory.molecule.name,
         "smiles": trajectory.molecule.smiles,
         "split": split,
-        "n_atoms": n,
+        "n_atoms": len(trajectory.numbers),
         "protocol": trajectory.protocol,
         "replica": trajectory.replica,
         "outcome": str(outcome.kind),
@@ -39,103 +111,159 @@ def run_row(trajectory: Trajectory, asked_ps: float, reference: Frames | None, s
         "asked_ps": asked_ps,
         "cause": outcome.cause,
         "atoms": list(outcome.atoms),
-        "drift_mev_per_atom_per_ps": None,
-        "drift_standard_error_mev_per_atom_per_ps": None,
-        "drift_resolved": None,
-        "fluctuation_mev_per_atom": None,
-        "kinetic_spread_mev_per_atom": None,
-        "temperature_mean_k": _mean(trajectory.temperature),
-        "temperature_by_element_k": _element_temperatures(trajectory),
-        "distance_distribution_mae": None,
+        **dict.fromkeys(NUMBERS),
+        **{key: {} for key in GROUPS},
         "ms_per_step": 1000 * trajectory.seconds / trajectory.n_steps if trajectory.n_steps else None,
-        "seconds": _number(trajectory.seconds),
+        "seconds": number(trajectory.seconds),
     }
+    row["temperature_mean_k"] = _mean(trajectory.temperature)
+    finished = outcome.kind is OutcomeKind.COMPLETED
+    if trajectory.protocol == "nvt" and finished and len(trajectory.frame_time_fs):
+        row["temperature_target_k"] = protocol.temperature_k if protocol else NVT_TEMPERATURE_K
+    row.update(element_temperatures(trajectory, row["temperature_target_k"]))
     if trajectory.protocol == "nve":
-        row.update(_drift(trajectory))
-    if trajectory.protocol == "nvt" and outcome.kind is OutcomeKind.COMPLETED and reference is not None:
-        row["distance_distribution_mae"] = _distance_distribution_mae(trajectory, reference)
+        row.update(conservation(trajectory, protocol, noise))
+        if finished and reference is not None:
+            row.update(vibrations(trajectory, reference.bonds, reference_run))
+    if trajectory.protocol == "nvt" and finished and reference is not None:
+        row.update(structure(trajectory, reference))
+    if trajectory.protocol == "heat":
+        row.update(heating(trajectory, protocol))
+    if labelled is not None:
+        row.update(truth(trajectory, *labelled, static_force_mae))
     return row
 
 
-def summarise(rows: Sequence[dict]) -> dict[str, dict]:
-    """Survival, outcomes and median drift by protocol.
+def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict] = ()) -> dict[str, dict]:
+    """Survival, outcomes, drift, temperatures and breaking temperatures by protocol.
 
     Only physical outcomes count for survival; a run that ended otherwise is counted apart. A break during
     equilibration is an event at time 0.
+
+    Args:
+        rows: from `run_row`.
+        seed: of the bootstrap over molecules and replicas.
+        reference_rows: the same of the reference method, for the difference of the breaking temperatures.
     """
     result = {}
     for protocol in sorted({row["protocol"] for row in rows}):
         mine = [row for row in rows if row["protocol"] == protocol]
         physical = [row for row in mine if OutcomeKind(row["outcome"]).physical]
         unstable = [OutcomeKind(row["outcome"]).unstable for row in physical]
-        times = [0.0 if row["phase"] == "equilibration" else row["time_ps"] for row in physical]
-        drifts = [row["drift_mev_per_atom_per_ps"] for row in mine if row["drift_mev_per_atom_per_ps"] is not None]
+        drifts = _known(mine, "drift_mev_per_atom_per_ps")
+        jumps = _known(mine, "energy_jumps")
         result[protocol] = {
             "n_runs": len(mine),
             "n_physical": len(physical),
             "n_stable": len(physical) - sum(unstable),
             "n_other": len(mine) - len(physical),
             "median_drift_mev_per_atom_per_ps": float(np.median(drifts)) if drifts else None,
-            "survival": _survival(times, unstable),
+            "n_drift_resolved": sum(_known(mine, "drift_resolved")) if drifts else None,
+            "energy_jumps": sum(jumps) if jumps else None,
+            "n_runs_with_jumps": sum(count > 0 for count in jumps) if jumps else None,
+            "survival": _survival(physical, unstable, seed),
+            "restricted_mean_survival_ps": _restricted_mean(physical, unstable, seed),
+            "equipartition": _equipartition(mine),
+            "breaking_temperature_k": _breaking(mine, reference_rows, seed),
             "outcomes": dict(sorted(Counter(row["outcome"] for row in mine).items())),
         }
     return result
 
 
-def _survival(times: list[float], events: list[bool]) -> dict | None:
-    if not times:
+def _times(physical: Sequence[dict]) -> np.ndarray:
+    return np.array([0.0 if row["phase"] == "equilibration" else row["time_ps"] for row in physical])
+
+
+def _survival(physical: Sequence[dict], unstable: list[bool], seed: int) -> dict | None:
+    if not physical:
         return None
-    curve = kaplan_meier(np.array(times), np.array(events, dtype=bool))
-    names = {"time_ps": curve.time_ps, "survival": curve.survival, "low": curve.low, "high": curve.high}
-    result = {name: [_number(v) for v in values] for name, values in names.items()}
+    times, molecules = _times(physical), [row["molecule"] for row in physical]
+    curve, clustered = kaplan_meier(times, unstable), clustered_curve(times, unstable, molecules, seed)
+    result = {
+        "time_ps": curve.time_ps.tolist(),
+        "survival": curve.survival.tolist(),
+        "low": curve.low.tolist(),
+        "high": curve.high.tolist(),
+        "clustered_low": clustered.low.tolist(),
+        "clustered_high": clustered.high.tolist(),
+    }
     if result["time_ps"][0] > 0:
         # The curve begins with every run alive, and there with the limits that hold until the first run ends.
-        result["time_ps"].insert(0, 0.0)
-        for name in ("survival", "high"):
-            result[name].insert(0, 1.0)
-        result["low"].insert(0, result["low"][0] if result["survival"][1] == 1 else 1.0)
+        unbroken = result["survival"][0] == 1
+        for name, values in result.items():
+            start = values[0] if name.endswith("low") and unbroken else 1.0
+            values.insert(0, 0.0 if name == "time_ps" else start)
     return result
 
 
-def _drift(trajectory: Trajectory) -> dict:
-    finite = np.isfinite(trajectory.potential_energy) & np.isfinite(trajectory.kinetic_energy)
-    total = (trajectory.potential_energy + trajectory.kinetic_energy)[finite]
-    n = len(trajectory.numbers)
-    drift = energy_drift(trajectory.log_time_fs[finite], total, n)
-    slope = _number(drift.drift)
+def _restricted_mean(physical: Sequence[dict], unstable: list[bool], seed: int) -> dict | None:
+    """Over the shortest length that was asked for, with the interval over molecules and replicas."""
+    until = min((row["asked_ps"] for row in physical), default=0)
+    if not until > 0:
+        return None
+    molecules = [row["molecule"] for row in physical]
+    found = clustered_restricted_mean(_times(physical), unstable, molecules, until, seed)
+    return _interval(found) | {"until_ps": until}
+
+
+def _equipartition(rows: Sequence[dict]) -> dict[str, dict]:
+    """Element -> temperature over the runs at one target, each run counting alike."""
+    items = [
+        {
+            symbol: ElementTemperature(
+                kelvin, row["temperature_by_element_error_k"][symbol], row["temperature_target_k"]
+            )
+            for symbol, kelvin in row["temperature_by_element_k"].items()
+            if row["temperature_by_element_error_k"].get(symbol) is not None
+        }
+        for row in rows
+    ]
     return {
-        "drift_mev_per_atom_per_ps": slope,
-        "drift_standard_error_mev_per_atom_per_ps": _number(drift.standard_error_mev_per_atom_per_ps),
-        "drift_resolved": bool(drift.resolved) if slope is not None else None,
-        "fluctuation_mev_per_atom": _number(drift.fluctuation_mev_per_atom),
-        "kinetic_spread_mev_per_atom": _number(kinetic_spread_mev_per_atom(trajectory.kinetic_energy[finite], n)),
+        symbol: {
+            "temperature_k": item.temperature_k,
+            "standard_error_k": item.standard_error_k,
+            "expected_k": item.expected_k,
+            "z": number(item.z),
+            "off": bool(item.off),
+        }
+        for symbol, item in combine_elements(items).items()
     }
 
 
-def _element_temperatures(trajectory: Trajectory) -> dict[str, float | None]:
-    if not len(trajectory.frame_time_fs) or not np.isfinite(trajectory.velocities).all():
-        return {}
-    numbers = trajectory.numbers
-    values = element_temperatures(numbers, atomic_masses[numbers], trajectory.velocities)
-    return {chemical_symbols[z]: _number(t) for z, t in values.items()}
-
-
-def _distance_distribution_mae(trajectory: Trajectory, reference: Frames) -> float | None:
-    if len(trajectory.numbers) < 2 or not (len(trajectory.positions) and len(reference)):
+def _breaking(rows: Sequence[dict], reference_rows: Sequence[dict], seed: int) -> dict | None:
+    """Median and mean breaking temperature of the runs on a ramp, and the mean less that of the reference method."""
+    runs, reference = _heated(rows), _heated(reference_rows)
+    if runs is None:
         return None
-    span = max(float(np.ptp(p, axis=1).max()) for p in (trajectory.positions, reference.positions))
-    r_max = np.ceil(np.sqrt(3) * span / H_R_BIN_ANGSTROM) * H_R_BIN_ANGSTROM
-    mine, true = (
-        pair_distance_histogram(p, r_max, H_R_BIN_ANGSTROM) for p in (trajectory.positions, reference.positions)
-    )
-    return _number(histogram_mae(mine, true, H_R_BIN_ANGSTROM))
+    same_ramp = reference is not None and (reference.start_k, reference.end_k) == (runs.start_k, runs.end_k)
+    difference = _interval(breaking_temperature_difference(runs, reference, seed)) if same_ramp else None
+    return {
+        "median": _interval(median_breaking_temperature(runs, seed)),
+        "mean": number(mean_breaking_temperature(runs)),
+        "n_broke": int(runs.broke.sum()),
+        "difference": difference,
+    }
+
+
+def _heated(rows: Sequence[dict]) -> HeatedRuns | None:
+    """The runs on a ramp, those that were cut off censored there; None without any or where the ramps differ."""
+    heated = [row for row in rows if row["ended_at_temperature_k"] is not None]
+    ramps = {(row["ramp_start_k"], row["ramp_end_k"]) for row in heated}
+    if len(ramps) != 1:
+        return None
+    temperatures = np.array([row["ended_at_temperature_k"] for row in heated])
+    broke = np.array([row["breaking_temperature_k"] is not None for row in heated])
+    return HeatedRuns(temperatures, broke, [row["molecule"] for row in heated], *ramps.pop())
+
+
+def _interval(interval: Interval) -> dict:
+    return {"value": number(interval.value), "low": number(interval.low), "high": number(interval.high)}
+
+
+def _known(rows: Sequence[dict], key: str) -> list:
+    return [row[key] for row in rows if row[key] is not None]
 
 
 def _mean(values: np.ndarray) -> float | None:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else None
-
-
-def _number(value) -> float | None:
-    """A plain float for JSON; None for what is not finite."""
-    return float(value) if np.isfinite(value) else None

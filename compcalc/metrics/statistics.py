@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 from compcalc.errors import InputError
 from compcalc.metrics._arrays import as_shape
 
+FEWEST_PAIRS = 3
+"""Two pairs are always in the same or in the opposite order."""
+
 _DRAWS_AT_A_TIME = 2_000_000
 
 
@@ -98,6 +101,41 @@ def kendall_tau(a: ArrayLike, b: ArrayLike) -> float:
     return float(kendalltau(a, b).statistic)
 
 
+def rank_correlation(
+    a: ArrayLike, b: ArrayLike, seed: int, n_resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Kendall's tau-b over molecules or models with a percentile interval that resamples them, -1 to 1, without unit.
+
+    Ties, which every resample has, count as tau-b counts them (Kendall, Biometrika 33, 239 (1945)); resamples in which
+    one side is constant do not count. With fewer than about eight pairs the interval is coarse and too narrow.
+
+    Args:
+        a: one value a molecule or model, (K,); pairs with a NaN in either are left out.
+        b: the other value of the same ones, (K,).
+        seed: seed of the random numbers; the same seed gives the same interval.
+        n_resamples: number of resamples.
+        level: confidence level, 0 to 1.
+
+    Returns:
+        The correlation; None for fewer than `FEWEST_PAIRS` pairs or if one side is constant.
+
+    Raises:
+        InputError: shapes differ or are not (K,), or a setting is out of range.
+    """
+    _check_settings(n_resamples, level)
+    a = as_shape("a", a, (None,), "(K,)")
+    b = as_shape("b", b, a.shape, f"{a.shape}, as a")
+    known = ~(np.isnan(a) | np.isnan(b))
+    a, b = (np.unique(side[known], return_inverse=True)[1].astype(float) for side in (a, b))
+    value = kendall_tau(a, b) if len(a) >= FEWEST_PAIRS else float("nan")
+    if np.isnan(value):
+        return None
+    drawn = np.random.default_rng(seed).multinomial(len(a), np.full(len(a), 1 / len(a)), size=n_resamples)
+    resampled = _weighted_tau(a, b, drawn.astype(float))
+    low, high = np.nanquantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value=value, low=float(low), high=float(high), level=level)
+
+
 def _groups(name: str, per_molecule: Sequence[ArrayLike]) -> list[np.ndarray]:
     groups = [as_shape(f"{name}[{i}]", values, (None,), "(T,)") for i, values in enumerate(per_molecule)]
     if not groups:
@@ -136,6 +174,16 @@ def _resampled_means(values: np.ndarray, rng: np.random.Generator, count: int) -
         block = means[first : first + step]
         block[:] = values[rng.integers(len(values), size=(len(block), len(values)))].mean(axis=1)
     return means
+
+
+def _weighted_tau(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Tau-b of each resample, (R,), from how often each pair counts in it, (R, K); NaN where a side is constant."""
+    first, second = np.sign(a[:, None] - a), np.sign(b[:, None] - b)
+
+    def pairs(signs: np.ndarray) -> np.ndarray:
+        return np.sum((weights @ signs) * weights, axis=1)
+
+    return _ratio(pairs(first * second), np.sqrt(pairs(np.abs(first)) * pairs(np.abs(second))))
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ def kinetic_energy(masses: ArrayLike, velocities: ArrayLike) -> float | np.ndarr
     Raises:
         InputError: shapes do not fit.
     """
-    energy = _atom_kinetic_energy(masses, velocities).sum(axis=-1)
+    energy = atom_kinetic_energy(masses, velocities).sum(axis=-1)
     return float(energy) if energy.ndim == 0 else energy
 
 
@@ -85,12 +85,21 @@ def element_temperatures(numbers: ArrayLike, masses: ArrayLike, velocities: Arra
         InputError: shapes do not fit.
     """
     velocities = as_shape("velocities", velocities, (None, None, 3), "(F, N, 3)")
-    kinetic = _atom_kinetic_energy(masses, velocities)
+    kinetic = atom_kinetic_energy(masses, velocities)
     numbers = as_shape("numbers", numbers, kinetic.shape[1:], f"({kinetic.shape[1]},), one an atom")
     return {int(z): temperature(mean_or_nan(kinetic[:, numbers == z]), 3) for z in np.unique(numbers)}
 
 
-def _atom_kinetic_energy(masses: ArrayLike, velocities: ArrayLike) -> np.ndarray:
+def atom_kinetic_energy(masses: ArrayLike, velocities: ArrayLike) -> np.ndarray:
+    """m v^2 / 2 of each atom in eV, (N,) for one frame, (F, N) for several.
+
+    Args:
+        masses: u, (N,).
+        velocities: angstrom/fs, (N, 3) or (F, N, 3).
+
+    Raises:
+        InputError: shapes do not fit.
+    """
     masses = as_shape("masses", masses, (None,), "(N,)")
     velocities = np.asarray(velocities, dtype=float)
     if velocities.ndim not in (2, 3) or velocities.shape[-2:] != (len(masses), 3):

@@ -6,18 +6,24 @@ from compcalc.execution import ResultStore
 from compcalc.execution.packing import unpack_prediction, unpack_trajectory
 from compcalc.metrics import dynamics as dynamic_metrics
 from compcalc.metrics import static as static_metrics
+from compcalc.metrics.stability import stability_table
 from compcalc.molecules.groups import chain_end_distance, environments
 from compcalc.pipeline.prepared import PreparedRun
 
 
 def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     """Every metric of a finished run, from its stored predictions and trajectories alone."""
+    only, given = prepared.settings.only, prepared.given
+    static = _static(prepared, store) if given.frames and only != "md" else None
+    md = _dynamics(prepared, store) if only != "static" else None
+    if md is not None:
+        md["stability"] = stability_table(static["molecules"] if static else [], md["runs"], prepared.settings.seed)
     return {
         "schema_version": 1,
-        "own_molecules": prepared.given.task is None,
-        "checks": _checks(prepared, store) if prepared.given.examined and prepared.settings.only != "md" else None,
-        "static": _static(prepared, store) if prepared.given.frames and prepared.settings.only != "md" else None,
-        "md": _dynamics(prepared, store) if prepared.settings.only != "static" else None,
+        "own_molecules": given.task is None,
+        "checks": _checks(prepared, store) if given.examined and only != "md" else None,
+        "static": static,
+        "md": md,
     }
 
 
@@ -68,8 +74,8 @@ def _dynamics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     rows = []
     for unit in prepared.md_units():
         trajectory = unpack_trajectory(unit.payload.molecule, store.read(unit))
-        frames = reference.get(trajectory.molecule.name)
-        rows.append(dynamic_metrics.run_row(trajectory, unit.payload.protocol.production_ps, frames))
+        frames, protocol = reference.get(trajectory.molecule.name), unit.payload.protocol
+        rows.append(dynamic_metrics.run_row(trajectory, protocol.production_ps, frames, protocol=protocol))
     order = [one.molecule.name for one in prepared.given.starts]
     rows.sort(key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
-    return {"runs": rows, "summary": dynamic_metrics.summarise(rows)}
+    return {"runs": rows, "summary": dynamic_metrics.summarise(rows, prepared.settings.seed)}

@@ -7,7 +7,7 @@ import pytest
 
 from compcalc.errors import InputError
 from compcalc.metrics import statistics
-from compcalc.metrics.statistics import bootstrap_mean, bootstrap_ratio, kendall_tau
+from compcalc.metrics.statistics import bootstrap_mean, bootstrap_ratio, kendall_tau, rank_correlation
 
 
 def _molecules(count: int, frames: int, between: float, within: float, mean: float, seed: int) -> list[np.ndarray]:
@@ -136,3 +136,49 @@ def test_kendall_tau_without_a_ranking_is_nan():
     assert np.isnan(kendall_tau([1.0, 1.0], [1.0, 2.0]))
     with pytest.raises(InputError, match="b: got"):
         kendall_tau([1.0, 2.0], [1.0])
+
+
+def test_rank_correlation_is_kendalls_tau_with_an_interval():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=20)
+    b = a + 0.7 * rng.normal(size=20)
+    found = rank_correlation(a, b, seed=0)
+    assert found.value == pytest.approx(kendall_tau(a, b))
+    assert 0 < found.low < found.value < found.high <= 1
+    turned = rank_correlation(a, -b, seed=0)
+    assert (turned.value, turned.low, turned.high) == pytest.approx((-found.value, -found.high, -found.low))
+
+
+def test_every_resample_of_ranks_is_tau_b_of_what_was_drawn():
+    """Drawn pairs repeat, so that each resample has ties, on top of those of the data."""
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(5, size=12).astype(float), rng.integers(4, size=12).astype(float)
+    weights = rng.multinomial(12, np.full(12, 1 / 12), size=20)
+    found = statistics._weighted_tau(a, b, weights.astype(float))
+    expected = [kendall_tau(np.repeat(a, w), np.repeat(b, w)) for w in weights]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_rank_correlation_depends_on_ranks_alone():
+    a, b = np.array([1.0, 2, 3, 4, 5, 6]), np.array([1.0, 3, 2, 4, 6, 5])
+    assert rank_correlation(np.exp(a), b**3, seed=3) == rank_correlation(a, b, seed=3)
+    assert rank_correlation([1.0, np.inf, 3.0], [1.0, 3.0, 2.0], seed=0).value == pytest.approx(1)
+
+
+def test_no_correlation_covers_zero():
+    inside = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        found = rank_correlation(rng.normal(size=15), rng.normal(size=15), seed=seed, n_resamples=400)
+        inside += found.low <= 0 <= found.high
+    assert inside >= 52
+
+
+def test_too_few_pairs_have_no_rank_correlation():
+    assert rank_correlation([1.0, 2.0], [1.0, 2.0], seed=0) is None
+    assert rank_correlation([], [], seed=0) is None
+    assert rank_correlation([1.0, np.nan, 3.0], [1.0, 2.0, 3.0], seed=0) is None
+    assert rank_correlation([1.0, 2.0, 3.0], [5.0, 5.0, 5.0], seed=0) is None
+    assert rank_correlation([1.0, np.nan, 3.0, 4.0], [1.0, 9.0, 3.0, 4.0], seed=0).value == pytest.approx(1)
+    with pytest.raises(InputError, match="b: got"):
+        rank_correlation([1.0, 2.0], [1.0], seed=0)

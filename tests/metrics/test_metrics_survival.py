@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import CensoredData, ecdf
 
 from compcalc.errors import InputError
-from compcalc.metrics.survival import kaplan_meier, survival_at
+from compcalc.metrics.survival import kaplan_meier, median_survival, restricted_mean, survival_at
 
 TIMES = [1.0, 2.0, 2.0, 3.0, 4.0]
 EVENTS = [True, True, False, False, True]
@@ -123,3 +123,71 @@ def test_wrong_inputs_are_refused():
         kaplan_meier([1.0, 2.0], [True])
     with pytest.raises(InputError, match="level: got 95"):
         kaplan_meier([1.0], [True], level=95)
+
+
+def test_restricted_mean_by_hand():
+    curve = kaplan_meier(TIMES, EVENTS)
+    assert restricted_mean(curve, 4.0).value == pytest.approx(1 + 0.8 + 0.6 + 0.6)
+    assert restricted_mean(curve, 2.5).value == pytest.approx(1 + 0.8 + 0.5 * 0.6)
+    assert restricted_mean(curve, 0.5).value == 0.5
+    assert restricted_mean(curve, 9.0).value == pytest.approx(3.0)
+
+
+def test_restricted_mean_without_censoring_is_the_mean_of_the_times_and_its_error():
+    times = np.array([1.0, 2.0, 4.0, 7.0, 12.0, 12.5])
+    found = restricted_mean(kaplan_meier(times, [True] * 6), 10.0)
+    cut = np.minimum(times, 10.0)
+    assert found.value == pytest.approx(cut.mean())
+    assert found.high - found.value == pytest.approx(1.959964 * cut.std() / np.sqrt(6))
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+
+
+def test_restricted_mean_covers_the_truth_of_an_exponential():
+    truth, inside = 10 * (1 - np.exp(-0.5)), 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        broke, ended = rng.exponential(10, size=30), rng.uniform(5, 20, size=30)
+        found = restricted_mean(kaplan_meier(np.minimum(broke, ended), broke <= ended), 5.0)
+        inside += found.low <= truth <= found.high
+    assert 180 <= inside <= 199
+
+
+def test_restricted_mean_knows_a_failure_at_the_start():
+    found = restricted_mean(kaplan_meier([0.0, 0.0, 4.0, 4.0], [True, True, False, False]), 4.0)
+    assert found.value == 2
+    assert found.high - found.value == pytest.approx(min(1.959964 * 2 / np.sqrt(4), 2))
+
+
+def test_restricted_mean_without_failures_has_a_lower_limit():
+    found = restricted_mean(kaplan_meier([10.0] * 3, [False] * 3), 10.0)
+    assert (found.value, found.high) == (10, 10)
+    assert found.low == pytest.approx(10 * 0.025 ** (1 / 3))
+    late = restricted_mean(kaplan_meier([5.0, 10.0], [True, False]), 5.0)
+    assert (late.value, late.high) == (5, 5)
+    assert late.low == pytest.approx(5 * 0.025**0.5)
+
+
+def test_restricted_mean_beyond_what_was_observed_is_unknown():
+    assert np.isnan(restricted_mean(kaplan_meier([1.0, 2.0], [True, False]), 3.0).value)
+    assert np.isnan(restricted_mean(kaplan_meier([], []), 3.0).value)
+    assert restricted_mean(kaplan_meier([1.0, 2.0], [True, True]), 3.0).value == pytest.approx(1.5)
+    with pytest.raises(InputError, match="until_ps: got 0"):
+        restricted_mean(kaplan_meier(TIMES, EVENTS), 0)
+
+
+def test_median_by_hand():
+    found = median_survival(kaplan_meier([1.0, 2.0, 3.0, 4.0], [True] * 4))
+    assert found.value == 2
+    assert found.low == 1
+    never = median_survival(kaplan_meier([1.0] + [5.0] * 9, [True] + [False] * 9))
+    assert np.isnan([never.value, never.high]).all()
+    assert median_survival(kaplan_meier(TIMES, EVENTS)).value == 4
+
+
+def test_median_covers_the_truth_of_an_exponential():
+    inside = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        found = median_survival(kaplan_meier(rng.exponential(1, size=25), [True] * 25))
+        inside += found.low <= np.log(2) <= found.high
+    assert 180 <= inside <= 199
