@@ -36,6 +36,12 @@ class RunInput:
         """Of the ID and the OOD molecules."""
         return self.id_frames + self.ood_frames
 
+    @property
+    def most_tasks(self) -> int:
+        """Tasks that can be under way at the same time: molecules, and for dynamics protocols of each."""
+        parts = {"static": len(self.frames), "md": len(self.ood_frames) * len(self.preset.protocols)}
+        return sum(n for part, n in parts.items() if self.settings.only in ("all", part))
+
     @cached_property
     def name(self) -> str:
         """Of the run in its directory: potential, task, preset and, where it is not 0, seed."""

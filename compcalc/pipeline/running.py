@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from compcalc.execution.environment import usable_cores
 from compcalc.execution.files import CannotWriteError
 from compcalc.execution.log import LOG, RunLog
 from compcalc.execution.run_directory import MANIFEST, WORKER_OUTPUT, RunDirectory, write_json
-from compcalc.pipeline.directory import enter
+from compcalc.pipeline.directory import enter, with_kept_replicas
 from compcalc.pipeline.inputs import RunInput
 from compcalc.pipeline.outputs import make_manifest, read_manifest, settle, write_outputs
 from compcalc.pipeline.potential import Potential, try_potential
-from compcalc.pipeline.prepared import STAGES, PreparedRun, stage_of
+from compcalc.pipeline.prepared import STAGES, PreparedRun, in_order, stage_of
 from compcalc.pipeline.settings import Progress, RunSettings
 from compcalc.pipeline.work import PotentialWorker, lost_result
 
@@ -57,7 +56,7 @@ def run_all(
     given = [RunInput(settings) for settings in all_settings]
     _refuse_twice(given)
     directory = RunDirectory(out)
-    given = [_at_least_as_many_replicas(one, directory, progress) for one in given]
+    given = [with_kept_replicas(one, directory, progress.notice) for one in given]
     potentials = list(dict.fromkeys(one.spec.text for one in given))
     done: dict[str, dict[str, Any]] = {}
     for text in potentials:
@@ -86,7 +85,7 @@ class _Potential:
 
     def run(self) -> dict[str, dict[str, Any]]:
         with _executor(self.given[0], self.directory.path, self.progress) as executor:
-            executor.limit_to(sum(_most_tasks(one) for one in self.given))
+            executor.limit_to(sum(one.most_tasks for one in self.given))
             frames = {f.molecule.name: f for one in self.given for f in one.frames}
             potential, found = try_potential(self.given[0].spec, list(frames.values()), executor)
             self.progress.examined(found)
@@ -112,8 +111,7 @@ class _Potential:
         return entered
 
     def _compute(self, runs: list[PreparedRun], executor: Executor) -> None:
-        # Long units first, so that short ones fill the gaps at the end.
-        units = {u.id: u for stage in reversed(STAGES) for p in runs for u in p.units() if stage_of(u) == stage}
+        units = in_order(runs)
         stages = {unit.id: stage_of(unit) for unit in units.values()}
         for stage in STAGES:
             self.progress.begin(stage, sum(other == stage for other in stages.values()))
@@ -172,26 +170,11 @@ def _executor(given: RunInput, out: Path, progress: Progress) -> Executor:
     return LocalPool(factory, workers, limits, output=out / WORKER_OUTPUT)
 
 
-def _most_tasks(given: RunInput) -> int:
-    parts = {"static": len(given.frames), "md": len(given.ood_frames) * len(given.preset.protocols)}
-    return sum(n for part, n in parts.items() if given.settings.only in ("all", part))
-
-
 def _refuse_twice(given: list[RunInput]) -> None:
     names = [one.name for one in given]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError("runs", f"{twice} twice", "each potential, task, preset and seed once")
-
-
-def _at_least_as_many_replicas(given: RunInput, directory: RunDirectory, progress: Progress) -> RunInput:
-    """A run that has more replicas keeps them: those that advance together need each other."""
-    entry = directory.runs().get(given.name)
-    had = (entry or {}).get("settings", {}).get("replicas") or 0
-    if had <= given.preset.replicas:
-        return given
-    progress.notice(f"{given.name} has {had} replicas already, which are kept.")
-    return RunInput(replace(given.settings, replicas=had))
 
 
 def _now() -> str:

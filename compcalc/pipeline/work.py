@@ -17,6 +17,7 @@ from compcalc.dynamics.lockstep import Start, run_lockstep
 from compcalc.dynamics.protocols import Protocol
 from compcalc.execution import Lost, Result, Unit
 from compcalc.execution.packing import lost_prediction, lost_trajectory, pack_prediction, pack_trajectory
+from compcalc.pipeline.timing import Timing, time_frames, time_steps
 from compcalc.records import Frames, Molecule, OutcomeKind, Trajectory
 
 
@@ -55,6 +56,19 @@ class Examine:
 
 
 @dataclass(frozen=True)
+class Calibrate:
+    """Payload that times a short piece of the work of another payload; gives a `Timing`.
+
+    Attributes:
+        part: what a run would compute.
+        budget_s: time to spend, s.
+    """
+
+    part: StaticBlock | MDRun | tuple[MDRun, ...]
+    budget_s: float
+
+
+@dataclass(frozen=True)
 class Description:
     """What a calculator says of itself; `batch_atoms` is None where it does not batch."""
 
@@ -73,7 +87,7 @@ class PotentialWorker:
     def __call__(self) -> Callable[[Any], Any]:
         calculator = get_calculator(self.spec)
 
-        def work(payload: StaticBlock | MDRun | tuple[MDRun, ...] | Try | Examine) -> Any:
+        def work(payload: StaticBlock | MDRun | tuple[MDRun, ...] | Try | Examine | Calibrate) -> Any:
             if isinstance(payload, StaticBlock):
                 return pack_prediction(predict(calculator, payload.frames))
             if isinstance(payload, MDRun):
@@ -82,6 +96,8 @@ class PotentialWorker:
                 return _describe(calculator), _failures(calculator, payload.frames)
             if isinstance(payload, Examine):
                 return _examine(calculator, payload.frames)
+            if isinstance(payload, Calibrate):
+                return _timing(calculator, payload.part, payload.budget_s)
             return tuple(pack_trajectory(trajectory) for trajectory in _in_lockstep(payload, calculator))
 
         return work
@@ -109,6 +125,18 @@ def _failures(calculator: BaseCalculator, frames: tuple[Frames, ...]) -> dict[st
 def _examine(calculator: BaseCalculator, frames: Frames) -> Examination:
     found = preflight(calculator, Atoms(frames.numbers, frames.positions[0]))
     return replace(found, molecule=frames.molecule.name)
+
+
+def _timing(calculator: BaseCalculator, part: StaticBlock | MDRun | tuple[MDRun, ...], budget_s: float) -> Timing:
+    if isinstance(part, StaticBlock):
+        return time_frames(lambda frames: predict(calculator, frames), part.frames, budget_s)
+    runs = part if isinstance(part, tuple) else (part,)
+
+    def compute(protocol: Protocol) -> list[Trajectory]:
+        short = tuple(replace(run, protocol=protocol) for run in runs)
+        return _in_lockstep(short, calculator) if isinstance(part, tuple) else [_alone(short[0], calculator)]
+
+    return time_steps(compute, runs[0].protocol, sum(len(run.numbers) for run in runs), budget_s)
 
 
 def _alone(run: MDRun, calculator: BaseCalculator) -> Trajectory:
