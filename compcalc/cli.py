@@ -74,6 +74,8 @@ def run(
         str | None, typer.Option("--unit", help="Compute only this unit of the directory --out, here, and compare.")
     ] = None,
     python: PythonOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but warnings and errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print verdict and paths as one JSON object.")] = False,
 ) -> None:
     """Test potentials on tasks: errors on known and unseen molecules, then MD on the unseen ones.
 
@@ -111,7 +113,8 @@ def run(
         for name, kind in _task_names(_given("--task", task, "`compcalc tasks` lists them."), variant)
     ]
     out = out or _default_directory(all_settings)
-    raise typer.Exit(run_with_progress(all_settings, out, command=shlex.join(["compcalc", *sys.argv[1:]])))
+    command = shlex.join(["compcalc", *sys.argv[1:]])
+    raise typer.Exit(run_with_progress(all_settings, out, command, quiet=quiet, as_json=as_json))
 
 
 @app.command()

@@ -114,12 +114,12 @@ class _Potential:
         units = in_order(runs)
         stages = {unit.id: stage_of(unit) for unit in units.values()}
         for stage in STAGES:
-            self.progress.begin(stage, sum(other == stage for other in stages.values()))
+            self.progress.begin(stage, [unit for unit in units.values() if stages[unit.id] == stage])
         log = RunLog(self.directory.path / LOG)
         log.write("begin", command=self.command, runs=[p.given.name for p in runs], units=len(units))
         followed = Followed(
             done=lambda unit, result: self.progress.advance(stages[unit.id], unit),
-            under_way=lambda fractions: self.progress.under_way([(stages[k], f) for k, f in fractions.items()]),
+            under_way=self.progress.under_way,
             log=log,
             remedy=lambda unit: unit_command(unit, self.directory.path),
         )

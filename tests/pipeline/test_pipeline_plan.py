@@ -1,7 +1,6 @@
 """What a run will cost: the parts against closed forms, the counts and sizes against a run itself."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -73,40 +72,54 @@ def test_a_shortened_protocol_keeps_the_shares_of_its_phases():
     assert (short.name, short.timestep_fs) == (protocol.name, protocol.timestep_fs)
 
 
-class Slept:
-    """Something that takes 60 ms at first and then 1 ms each."""
+class Machine:
+    """Stands for the module `time`, and for work that takes 60 ms at first, then 1 ms each, a third of it computing."""
 
     def __init__(self):
-        self.warm, self.n_steps = False, 0
+        self.now, self.cpu, self.warm, self.n_steps, self.sizes = 0.0, 0.0, False, 0, []
 
-    def __call__(self, n):
-        time.sleep(0.001 * n + (0 if self.warm else 0.06))
-        self.warm, self.n_steps = True, n
+    def perf_counter(self):
+        return self.now
+
+    def process_time(self):
+        return self.cpu
+
+    def work(self, n):
+        took = 0.001 * n + (0 if self.warm else 0.06)
+        self.now, self.cpu, self.warm, self.n_steps = self.now + took, self.cpu + took / 3, True, n
+        self.sizes.append(n)
         return [self]
 
 
-def test_a_step_is_told_from_what_comes_before_it():
-    slept = Slept()
-    found = time_steps(lambda protocol: slept(total_steps(protocol)), Protocol("nve", 1.0), 20, 0.4)
-    assert found.atoms == 20 and len(found.pieces) >= 3
-    assert min(p.seconds for p in found.pieces) == pytest.approx(0.001, rel=0.3)
-    assert 0.055 < found.start.seconds < 0.12
-    assert max(p.cpu_seconds for p in found.pieces) < 0.0005, "sleeping takes no processor time"
+@pytest.fixture
+def machine(monkeypatch):
+    machine = Machine()
+    monkeypatch.setattr("compcalc.pipeline.timing.time", machine)
+    return machine
 
 
-def test_a_frame_is_timed_in_pieces_of_one_size(tiny_data, tiny_task):
+def test_a_step_is_told_from_what_comes_before_it(machine):
+    found = time_steps(lambda protocol: machine.work(total_steps(protocol)), Protocol("nve", 1.0), 20, 0.4)
+    assert found.atoms == 20 and len(found.pieces) == 4
+    assert [p.seconds for p in found.pieces] == pytest.approx([0.001] * 4)
+    assert [p.cpu_seconds for p in found.pieces] == pytest.approx([0.001 / 3] * 4)
+    assert (found.start.seconds, found.start.cpu_seconds) == pytest.approx((0.06, 0.02))
+    assert machine.sizes[:2] == [4, 4] and max(machine.sizes) == 100, "pieces of a quarter of the time"
+    assert machine.now < 0.06 + 1.2 * 0.4
+
+
+def test_a_step_that_takes_longer_than_there_is_time_is_timed_all_the_same(machine):
+    found = time_steps(lambda protocol: machine.work(total_steps(protocol)), Protocol("nve", 1.0), 20, 1e-6)
+    assert [p.seconds for p in found.pieces] == pytest.approx([0.001])
+
+
+def test_a_frame_is_timed_in_pieces_of_one_size(tiny_data, tiny_task, machine):
     frames = laid_out(tiny_data).static_units()[0].payload.frames
-    slept, sizes = Slept(), []
-
-    def compute(part):
-        sizes.append(len(part))
-        return slept(5 * len(part))
-
-    found = time_frames(compute, frames, 0.3)
-    assert sizes[:3] == [1, 1, 4] and set(sizes[2:]) == {4}
-    assert len(found.pieces) == len(sizes) - 2
-    assert min(p.seconds for p in found.pieces) == pytest.approx(0.005, rel=0.3)
-    assert found.start.seconds == pytest.approx(0.06, abs=0.03)
+    found = time_frames(lambda part: machine.work(len(part)), frames, 1.0)
+    assert machine.sizes == [1, 1, *[4] * 5], "up to all frames at once"
+    assert [p.seconds for p in found.pieces] == pytest.approx([0.001] * 5)
+    assert (found.start.seconds, found.start.cpu_seconds) == pytest.approx((0.06, 0.02))
+    assert found.atoms == 8
 
 
 def calibration(workers=2, step_s=0.001, frame_s=0.01, atoms=14):
