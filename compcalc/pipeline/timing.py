@@ -42,24 +42,25 @@ class Timing:
 
 
 def time_frames(compute: Callable[[Frames], Any], frames: Frames, budget_s: float) -> Timing:
-    """Time the evaluation of frames, up to all of them at once.
+    """Time the evaluation of frames, up to all of them at once; a piece is the mean over all.
 
     Args:
         compute: evaluates frames as a run does.
         frames: of one molecule.
-        budget_s: time to spend, s; the first frame is evaluated in any case.
+        budget_s: time to spend, s; a few frames are evaluated in any case.
     """
-    one = frames.select(slice(0, 1))
+    one, whole = frames.select(slice(0, 1)), len(frames)
     cold, _ = timed(lambda: compute(one))
     warm, _ = timed(lambda: compute(one))
     until = time.perf_counter() + budget_s
-    n, pieces = 1, [warm]
-    while time.perf_counter() < until and len(pieces) <= _PIECES:
-        more = _affordable(budget_s, pieces[-1].seconds, n, len(frames))
-        # Many frames in a batch cost less each than few.
+    n, each_s, pieces = 1, warm.seconds, []
+    while not pieces or (time.perf_counter() < until and len(pieces) < _PIECES):
+        more = min(whole, _affordable(budget_s, each_s, n, whole) + (n == 1))
+        # Many frames say more than few of what all of them cost.
         n, pieces = more, pieces if more == n else []
         took, _ = timed(lambda n=n: compute(frames.select(slice(0, n))))
-        pieces.append(Took(took.seconds / n, took.cpu_seconds / n))
+        pieces.append(_per_frame(took, n, warm, whole))
+        each_s = pieces[-1].seconds
     return Timing(len(frames.numbers), _beyond(cold, warm, 1), tuple(pieces))
 
 
@@ -111,6 +112,16 @@ def timed(call: Callable[[], Any]) -> tuple[Took, Any]:
 def _affordable(budget_s: float, each_s: float, before: int, most: int) -> int:
     """How many fit into one piece: no fewer than before, and at most eight times as many."""
     return max(before, min(most, 8 * before, int(budget_s / _PIECES / max(each_s, 1e-9))))
+
+
+def _per_frame(took: Took, n: int, first: Took, whole: int) -> Took:
+    """Mean over the `whole` block from `n` of its frames, where the first costs more: it is compared with a batch."""
+    if n == 1:
+        return took
+    further = [max(0.0, getattr(took, c) - getattr(first, c)) / (n - 1) for c in ("seconds", "cpu_seconds")]
+    return Took(
+        *((c + (whole - 1) * f) / whole for c, f in zip((first.seconds, first.cpu_seconds), further, strict=True))
+    )
 
 
 def _steps(made: Sequence[Trajectory]) -> int:

@@ -116,10 +116,20 @@ def test_a_step_that_takes_longer_than_there_is_time_is_timed_all_the_same(machi
 def test_a_frame_is_timed_in_pieces_of_one_size(tiny_data, tiny_task, machine):
     frames = laid_out(tiny_data).static_units()[0].payload.frames
     found = time_frames(lambda part: machine.work(len(part)), frames, 1.0)
-    assert machine.sizes == [1, 1, *[4] * 5], "up to all frames at once"
-    assert [p.seconds for p in found.pieces] == pytest.approx([0.001] * 5)
+    assert machine.sizes == [1, 1, *[4] * 4], "up to all frames at once"
+    assert [p.seconds for p in found.pieces] == pytest.approx([0.001] * 4)
     assert (found.start.seconds, found.start.cpu_seconds) == pytest.approx((0.06, 0.02))
     assert found.atoms == 8
+
+
+@pytest.mark.parametrize("budget_s", [1e-6, 1.0], ids=["two frames", "all frames"])
+def test_the_comparison_of_a_batch_with_single_evaluations_is_paid_once(tiny_data, tiny_task, machine, budget_s):
+    frames = laid_out(tiny_data).static_units()[0].payload.frames
+    found = time_frames(lambda part: machine.work(len(part) + 2), frames, budget_s)
+    assert (machine.sizes[-1] == 6) == (budget_s == 1.0)
+    assert [p.seconds for p in found.pieces] == pytest.approx([0.006 / 4] * len(found.pieces)), (
+        "the whole block by four"
+    )
 
 
 def calibration(workers=2, step_s=0.001, frame_s=0.01, atoms=14):
