@@ -13,6 +13,9 @@ from rich.console import Console
 from compcalc import __version__
 from compcalc.errors import CompcalcError
 
+INTERRUPTED = 130
+"""Exit code that typer makes of Ctrl-C."""
+
 app = typer.Typer(
     name="compcalc",
     help="Test any interatomic potential on molecules that it has not seen.",
@@ -413,9 +416,10 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.stdout.flush()
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; give the same command again to go on.", err=True)
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("stopped; give the same command again to go on.", err=True)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
