@@ -1,6 +1,7 @@
 """`compcalc plan`: what runs will cost, before they are begun."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,9 @@ from compcalc.pipeline.planning import Planned, PotentialPlan, Range, plan
 from compcalc.report.wording import MISSING, duration, duration_range, plural, printable, shown, size
 
 HEADERS = ("task", "units", "to compute", "core time", "wall time", "one worker", "disk")
+SILENT_S = 2.0
+"""Where there is no terminal, what takes longer than this says what it is doing."""
+
 NARROW = 90
 """Console width below which the columns stand one blank apart instead of two."""
 
@@ -43,11 +47,14 @@ def plan_runs(
     console = console or Console()
     notices = Console(stderr=True)
     # Output is for the result alone: progress goes to the other stream.
+    begun = time.monotonic()
     with progress_bar(notices) as bar:
         task = bar.add_task("starting", total=None)
 
         def on_step(what: str, done: int, of: int) -> None:
             bar.update(task, completed=done, total=of, description=f"{printable(what):40.40}")
+            if not notices.is_terminal and time.monotonic() - begun > SILENT_S:
+                _say(notices, f"{done} of {of} measured; now {what}")
 
         plans = plan(
             all_settings,

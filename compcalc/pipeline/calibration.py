@@ -141,9 +141,9 @@ def calibrate(
         kind = kind_of(sample[0])
         if kind in found.kinds and time.perf_counter() - begun > _LONGEST * budget_s:
             continue
-        on_step(f"{kind}, {atoms_of(sample)} atoms", k, len(samples))
+        on_step(f"{'frames' if kind == 'static' else kind.upper()} of {atoms_of(sample)} atoms", k, len(samples))
         _measure(sample, kind, executor, found, budget_s * weight / sum(weights))
-    on_step("calibrated", len(samples), len(samples))
+    on_step("done", len(samples), len(samples))
     found.seconds = time.perf_counter() - begun
 
 
