@@ -13,6 +13,9 @@ from rich.console import Console
 from compcalc import __version__
 from compcalc.errors import CompcalcError
 
+INTERRUPTED = 130
+"""Exit code that typer makes of Ctrl-C."""
+
 app = typer.Typer(
     name="compcalc",
     help="Test any interatomic potential on molecules that it has not seen.",
@@ -34,17 +37,24 @@ PythonOption = Annotated[
     typer.Option("--python", help="Interpreter that the potential runs in, with its packages, ase and numpy."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+PotentialsArgument = Annotated[
+    list[str] | None, typer.Argument(help="scheme:argument?key=value, or a MACE file; one or several.")
+]
+TasksOption = Annotated[
+    list[str] | None,
+    typer.Option("--task", help="Task, task/variant or all, may be repeated; see `compcalc tasks`."),
+]
+PresetOption = Annotated[str, typer.Option("--preset", help="Size of the dynamics: quick, standard, full.")]
+ReplicasOption = Annotated[
+    int | None, typer.Option("--replicas", min=1, help="MD runs a molecule and protocol; default: the preset's.")
+]
+OnlyOption = Annotated[str, typer.Option("--only", help="all, static or md.")]
 
 
 @app.command()
 def run(
-    potential: Annotated[
-        list[str] | None, typer.Argument(help="scheme:argument?key=value, or a MACE file; one or several.")
-    ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option("--task", help="Task, task/variant or all, may be repeated; see `compcalc tasks`."),
-    ] = None,
+    potential: PotentialsArgument = None,
+    task: TasksOption = None,
     molecules: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,11 +65,9 @@ def run(
         str | None, typer.Option("--reference", help="Potential that labels --molecules; default: no errors shown.")
     ] = None,
     variant: VariantOption = "base",
-    preset: Annotated[str, typer.Option("--preset", help="Size of the dynamics: quick, standard, full.")] = "quick",
-    replicas: Annotated[
-        int | None, typer.Option("--replicas", min=1, help="MD runs a molecule and protocol; default: the preset's.")
-    ] = None,
-    only: Annotated[str, typer.Option("--only", help="all, static or md.")] = "all",
+    preset: PresetOption = "quick",
+    replicas: ReplicasOption = None,
+    only: OnlyOption = "all",
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Run directory; default: a name below runs/.")] = None,
     data: DataOption = None,
@@ -78,6 +86,8 @@ def run(
         str | None, typer.Option("--unit", help="Compute only this unit of the directory --out, here, and compare.")
     ] = None,
     python: PythonOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but warnings and errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print verdict and paths as one JSON object.")] = False,
 ) -> None:
     """Test potentials on tasks: errors on known and unseen molecules, then MD on the unseen ones.
 
@@ -114,7 +124,38 @@ def run(
         for subject in subjects
     ]
     out = out or _default_directory(all_settings)
-    raise typer.Exit(run_with_progress(all_settings, out, command=shlex.join(["compcalc", *sys.argv[1:]])))
+    command = shlex.join(["compcalc", *sys.argv[1:]])
+    raise typer.Exit(run_with_progress(all_settings, out, command, quiet=quiet, as_json=as_json))
+
+
+@app.command()
+def plan(
+    potential: PotentialsArgument = None,
+    task: TasksOption = None,
+    variant: VariantOption = "base",
+    preset: PresetOption = "quick",
+    replicas: ReplicasOption = None,
+    only: OnlyOption = "all",
+    seed: SeedOption = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run directory whose results are left out; default: a new one.")
+    ] = None,
+    data: DataOption = None,
+    workers: WorkersOption = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="Time to spend on measuring a potential, s.")] = 20.0,
+    python: PythonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what `compcalc run` with the same words will cost: time, memory, disk; measured on its own molecules."""
+    from compcalc.commands.plan import plan_runs
+    from compcalc.pipeline import RunSettings
+
+    all_settings = [
+        RunSettings(_in_interpreter(spec, python), name, kind, preset, only, seed, data, workers, replicas=replicas)
+        for spec in _given("POTENTIAL", potential, "`compcalc calculators` lists the kinds.")
+        for name, kind in _task_names(_given("--task", task, "`compcalc tasks` lists them."), variant)
+    ]
+    plan_runs(all_settings, out, seconds, as_json)
 
 
 @app.command()
@@ -413,9 +454,10 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.stdout.flush()
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; give the same command again to go on.", err=True)
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("stopped; give the same command again to go on.", err=True)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

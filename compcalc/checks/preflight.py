@@ -10,6 +10,7 @@ from compcalc.checks.finding import Finding, Verdict
 BEFORE_A_RUN = (
     "moved_atoms",
     "determinism",
+    "noise_floor",
     "forces",
     "net_force",
     "rotation",

@@ -1,6 +1,7 @@
 """Runs in a run directory: entered, found again, and laid out from what is kept there alone."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,16 @@ def enter(directory: RunDirectory, given: RunInput, potential: Potential, comman
 
     entry = directory.add(given.name, facts, make)
     return PreparedRun(given, potential, entry["groups"])
+
+
+def with_kept_replicas(given: RunInput, directory: RunDirectory, notice: Callable[[str], None]) -> RunInput:
+    """A run that has more replicas keeps them: those that advance together need each other."""
+    entry = directory.runs().get(given.name)
+    had = (entry or {}).get("settings", {}).get("replicas") or 0
+    if had <= given.preset.replicas:
+        return given
+    notice(f"{given.name} has {had} replicas already, which are kept.")
+    return read_input(replace(given.settings, replicas=had))
 
 
 def kept_settings(settings: RunSettings) -> dict[str, Any]:

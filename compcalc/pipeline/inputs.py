@@ -50,10 +50,24 @@ class RunInput:
         return self.id_frames + self.ood_frames
 
     @property
+    def method(self) -> str | None:
+        """Spec of the method that the labels come from; None where there are none."""
+        return self.described_data()["method"]
+
+    @property
     def tried(self) -> list[Frames | Geometries]:
         """A geometry of every molecule, on which a potential is tried before the run."""
         known = {f.molecule.name: f for f in [*self.frames, *self.starts]}
         return list(known.values())
+
+    @property
+    def most_tasks(self) -> int:
+        """Tasks that can be under way at the same time: molecules, and for dynamics protocols of each."""
+        parts = {
+            "static": len(self.frames) + len(self.examined),
+            "md": len(self.starts) * len(self.preset.protocols),
+        }
+        return sum(n for part, n in parts.items() if self.settings.only in ("all", part))
 
     @property
     def subject(self) -> str:

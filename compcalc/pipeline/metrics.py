@@ -1,5 +1,6 @@
 """Every metric of a finished run, from its stored results alone."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from compcalc.execution import ResultStore
@@ -8,14 +9,16 @@ from compcalc.metrics import dynamics as dynamic_metrics
 from compcalc.metrics import static as static_metrics
 from compcalc.metrics.stability import stability_table
 from compcalc.molecules.groups import chain_end_distance, environments
+from compcalc.pipeline.ontrajectory import labelled_runs
 from compcalc.pipeline.prepared import PreparedRun
+from compcalc.units import MEV_PER_EV
 
 
 def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     """Every metric of a finished run, from its stored predictions and trajectories alone."""
     only, given = prepared.settings.only, prepared.given
     static = _static(prepared, store) if given.frames and only != "md" else None
-    md = _dynamics(prepared, store) if only != "static" else None
+    md = _dynamics(prepared, store, static) if only != "static" else None
     if md is not None:
         md["stability"] = stability_table(static["molecules"] if static else [], md["runs"], prepared.settings.seed)
     return {
@@ -69,13 +72,44 @@ def _static(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     }
 
 
-def _dynamics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Noise:
+    """Standard deviations around a smooth curve: `energy` in eV, `forces` in eV/angstrom, one component."""
+
+    energy: float
+    forces: float
+
+
+def _noise(prepared: PreparedRun) -> _Noise | None:
+    """Scatter of the potential, as the examination before the run measured it."""
+    for finding in prepared.potential.preflight.get("findings", ()):
+        details = finding.get("details") or {}
+        if finding.get("name") == "noise_floor" and "energy_noise_mev" in details:
+            values = details["energy_noise_mev"], details["forces_noise_mev_per_angstrom"]
+            return _Noise(*(value / MEV_PER_EV for value in values))
+    return None
+
+
+def _dynamics(prepared: PreparedRun, store: ResultStore, static: dict | None) -> dict[str, Any]:
     reference = {f.molecule.name: f for f in prepared.ood_frames}
+    static_rows = static["molecules"] if static else []
+    static_force_mae = {row["molecule"]: row["force_mae_mev_per_angstrom"] for row in static_rows}
+    labelled, noise = labelled_runs(prepared, store), _noise(prepared)
     rows = []
     for unit in prepared.md_units():
         trajectory = unpack_trajectory(unit.payload.molecule, store.read(unit))
         frames, protocol = reference.get(trajectory.molecule.name), unit.payload.protocol
-        rows.append(dynamic_metrics.run_row(trajectory, protocol.production_ps, frames, protocol=protocol))
+        rows.append(
+            dynamic_metrics.run_row(
+                trajectory,
+                protocol.production_ps,
+                frames,
+                protocol=protocol,
+                noise=noise,
+                labelled=labelled.get(unit.id),
+                static_force_mae=static_force_mae.get(trajectory.molecule.name),
+            )
+        )
     order = [one.molecule.name for one in prepared.given.starts]
     rows.sort(key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
     return {"runs": rows, "summary": dynamic_metrics.summarise(rows, prepared.settings.seed)}

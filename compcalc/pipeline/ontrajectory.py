@@ -36,6 +36,11 @@ class Relabel:
     positions: np.ndarray
     bonds: np.ndarray
 
+    @property
+    def evaluations(self) -> int:
+        """How often the reference is asked."""
+        return len(self.positions)
+
 
 @dataclass(frozen=True)
 class RelabelWorker:
@@ -54,7 +59,7 @@ class RelabelWorker:
 
 def relabel_units(prepared: PreparedRun, store: ResultStore) -> list[Unit]:
     """One unit a trajectory that is stored and has frames; none where the run has no reference method."""
-    method = prepared.given.described_data()["method"]
+    method = prepared.given.method
     return [unit for _, unit in _relabelled(prepared, store, method)] if method else []
 
 
@@ -130,7 +135,7 @@ def _relabelled(prepared: PreparedRun, store: ResultStore, method: str) -> Itera
 
 def _with_labels(prepared: PreparedRun, store: ResultStore) -> Iterator[tuple[Unit, Frames]]:
     """MD unit, and its labelled frames with their times in `attributes`."""
-    method = prepared.given.described_data()["method"]
+    method = prepared.given.method
     for run, unit in _relabelled(prepared, store, method) if method else ():
         result = store.read(unit)
         if result is None:

@@ -61,13 +61,14 @@ def write_outputs(prepared: PreparedRun, store: ResultStore, out: Path, manifest
         CannotWriteError: the disk is full, or the directory cannot be written.
     """
     metrics = compute_metrics(prepared, store)
+    manifest = {**manifest, "cost": run_cost(prepared, store)}
     with writing(out):
         make_directory(out)
         export_trajectories(prepared, store, out)
         write_json(out / "metrics.json", metrics)
         write_metrics_csv(out / "metrics.csv", metrics)
         write_html(out / "report.html", manifest, metrics)
-    write_json(out / MANIFEST, {**manifest, "cost": run_cost(prepared, store)})
+    write_json(out / MANIFEST, manifest)
     return metrics
 
 

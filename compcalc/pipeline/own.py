@@ -94,6 +94,17 @@ class SampleReference:
     geometry: Geometries
     seed: int
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """Atomic numbers, (N,)."""
+        return self.geometry.numbers
+
+    @property
+    def evaluations(self) -> int:
+        """How often the reference is asked."""
+        steps = SAMPLER.settle_fs / SAMPLER.timestep_fs
+        return round(SAMPLER.starts * steps + N_FRAMES * SAMPLER.spacing_fs / SAMPLER.timestep_fs)
+
 
 @dataclass(frozen=True)
 class ReferenceWorker:

@@ -130,6 +130,11 @@ class PreparedRun:
         return Unit(f"units/{slug(self.given.spec.text, 60)}/{stage}/{stem}-{digest[:8]}", payload, digest, group)
 
 
+def in_order(runs: Sequence[PreparedRun]) -> dict[str, Unit]:
+    """Id -> units of several runs, each once; long units first, so that short ones fill the gaps at the end."""
+    return {u.id: u for stage in reversed(STAGES) for run in runs for u in run.units() if stage_of(u) == stage}
+
+
 def stage_of(unit: Unit) -> str:
     """One of `STAGES`."""
     return _STAGE_OF[type(unit.payload)]

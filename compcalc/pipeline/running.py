@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,21 @@ from compcalc.execution.files import CannotWriteError, make_directory
 from compcalc.execution.log import LOG, RunLog
 from compcalc.execution.pool import WorkerFactory
 from compcalc.execution.run_directory import MANIFEST, WORKER_OUTPUT, RunDirectory, write_json
-from compcalc.pipeline.directory import enter, read_input
+from compcalc.pipeline.directory import enter, read_input, with_kept_replicas
 from compcalc.pipeline.inputs import RunInput
+from compcalc.pipeline.ontrajectory import RelabelWorker, lost_labels, prediction_units, relabel_units
 from compcalc.pipeline.outputs import make_manifest, read_manifest, settle, write_outputs
 from compcalc.pipeline.own import OwnInput, ReferenceWorker, label_own
 from compcalc.pipeline.potential import Potential, try_potential
-from compcalc.pipeline.prepared import STAGES, PreparedRun, stage_of
+from compcalc.pipeline.prepared import STAGES, PreparedRun, in_order, stage_of
 from compcalc.pipeline.settings import Progress, RunSettings
 from compcalc.pipeline.work import PotentialWorker, lost_result
 
 _GIB = 2**30
 REFERENCE = "reference"
 """Stage in which the molecules of the user's own are labelled."""
+TRUTH = "truth"
+"""Stage in which frames of the trajectories are labelled."""
 
 
 def run(settings: RunSettings, out: Path, *, command: str = "", progress: Progress | None = None) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def run_all(
     _say_what_is_refused(given, progress)
     _refuse_twice(given)
     directory = RunDirectory(out)
-    given = [_at_least_as_many_replicas(one, directory, progress) for one in given]
+    given = [with_kept_replicas(one, directory, progress.notice) for one in given]
     potentials = list(dict.fromkeys(one.spec.text for one in given))
     done: dict[str, dict[str, Any]] = {}
     for text in potentials:
@@ -87,12 +89,13 @@ class _Potential:
     def __init__(self, given: list[RunInput], directory: RunDirectory, command: str, progress: Progress):
         self.given, self.directory, self.command, self.progress = given, directory, command, progress
         self.settings = given[0].settings
+        self.log = RunLog(directory.path / LOG)
         self.started = time.perf_counter()
 
     def run(self) -> dict[str, dict[str, Any]]:
         worker = PotentialWorker(self.given[0].spec)
         with _executor(self.settings, worker, self.directory.path, self.progress) as executor:
-            executor.limit_to(sum(_most_tasks(one) for one in self.given))
+            executor.limit_to(sum(one.most_tasks for one in self.given))
             tried = {one.molecule.name: one for given in self.given for one in given.tried}
             potential, found = try_potential(self.given[0].spec, list(tried.values()), executor)
             self.progress.examined(found)
@@ -101,6 +104,7 @@ class _Potential:
             runs = self._enter(potential, loading, executor.capacity)
             begun = time.perf_counter()
             self._compute([prepared for prepared, _ in runs], executor)
+            self._label_trajectories([prepared for prepared, _ in runs], executor)
             _add_time(runs, "units", time.perf_counter() - begun)
         return {prepared.given.name: self._finish(prepared, manifest) for prepared, manifest in runs}
 
@@ -108,10 +112,8 @@ class _Potential:
         """With the labels of a reference method where own molecules are to have some."""
         if not (isinstance(given, OwnInput) and given.reference_units()):
             return given
-        self.progress.begin(REFERENCE, len(given.reference_units()))
-        followed = Followed(
-            done=lambda unit, result: self.progress.advance(REFERENCE, unit), log=RunLog(self.directory.path / LOG)
-        )
+        self.progress.begin(REFERENCE, given.reference_units())
+        followed = Followed(done=lambda unit, result: self.progress.advance(REFERENCE, unit), log=self.log)
         make_directory(self.directory.path)
         worker = ReferenceWorker(given.settings.reference)
         with _executor(given.settings, worker, self.directory.path, self.progress) as executor:
@@ -137,17 +139,15 @@ class _Potential:
         return entered
 
     def _compute(self, runs: list[PreparedRun], executor: Executor) -> None:
-        # Long units first, so that short ones fill the gaps at the end.
-        units = {u.id: u for stage in reversed(STAGES) for p in runs for u in p.units() if stage_of(u) == stage}
+        units = in_order(runs)
         stages = {unit.id: stage_of(unit) for unit in units.values()}
         for stage in STAGES:
-            self.progress.begin(stage, sum(other == stage for other in stages.values()))
-        log = RunLog(self.directory.path / LOG)
-        log.write("begin", command=self.command, runs=[p.given.name for p in runs], units=len(units))
+            self.progress.begin(stage, [unit for unit in units.values() if stages[unit.id] == stage])
+        self.log.write("begin", command=self.command, runs=[p.given.name for p in runs], units=len(units))
         followed = Followed(
             done=lambda unit, result: self.progress.advance(stages[unit.id], unit),
-            under_way=lambda fractions: self.progress.under_way([(stages[k], f) for k, f in fractions.items()]),
-            log=log,
+            under_way=self.progress.under_way,
+            log=self.log,
             remedy=lambda unit: unit_command(unit, self.directory.path),
         )
         run_units(
@@ -158,7 +158,26 @@ class _Potential:
             followed=followed,
             retry_lost=self.settings.retry,
         )
-        log.write("end", runs=[p.given.name for p in runs])
+
+    def _label_trajectories(self, runs: list[PreparedRun], executor: Executor) -> None:
+        """Label frames of the potential's own trajectories, and predict them once more."""
+        store = ResultStore(self.directory.path)
+        by_method: dict[str, dict[str, Unit]] = {}
+        for prepared in runs:
+            by_method.setdefault(prepared.given.method, {}).update({u.id: u for u in relabel_units(prepared, store)})
+        self.progress.begin(TRUTH, [unit for units in by_method.values() for unit in units.values()])
+        followed = Followed(
+            done=lambda unit, result: self.progress.advance(TRUTH, unit),
+            under_way=self.progress.under_way,
+            log=self.log,
+        )
+        for method, units in by_method.items():
+            if units:
+                with _executor(self.settings, RelabelWorker(method), self.directory.path, self.progress) as reference:
+                    run_units(units.values(), reference, store, on_lost=lost_labels, followed=followed)
+        again = {unit.id: unit for prepared in runs for unit in prediction_units(prepared, store)}
+        run_units(again.values(), executor, store, on_lost=lost_result, followed=Followed(log=self.log))
+        self.log.write("end", runs=[prepared.given.name for prepared in runs])
 
     def _finish(self, prepared: PreparedRun, manifest: dict[str, Any]) -> dict[str, Any]:
         out = self.directory.outputs(prepared.given.name)
@@ -196,14 +215,6 @@ def _executor(settings: RunSettings, factory: WorkerFactory, out: Path, progress
     return LocalPool(factory, workers, limits, output=out / WORKER_OUTPUT)
 
 
-def _most_tasks(given: RunInput) -> int:
-    parts = {
-        "static": len(given.frames) + len(given.examined),
-        "md": len(given.starts) * len(given.preset.protocols),
-    }
-    return sum(n for part, n in parts.items() if given.settings.only in ("all", part))
-
-
 def _say_what_is_refused(given: list[RunInput], progress: Progress) -> None:
     refused = {name: reason for one in given for name, reason in one.refused.items()}
     for name, reason in refused.items():
@@ -215,16 +226,6 @@ def _refuse_twice(given: list[RunInput]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError("runs", f"{twice} twice", "each potential, task, preset and seed once")
-
-
-def _at_least_as_many_replicas(given: RunInput, directory: RunDirectory, progress: Progress) -> RunInput:
-    """A run that has more replicas keeps them: those that advance together need each other."""
-    entry = directory.runs().get(given.name)
-    had = (entry or {}).get("settings", {}).get("replicas") or 0
-    if had <= given.preset.replicas:
-        return given
-    progress.notice(f"{given.name} has {had} replicas already, which are kept.")
-    return read_input(replace(given.settings, replicas=had))
 
 
 def _now() -> str:

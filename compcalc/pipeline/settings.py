@@ -71,15 +71,15 @@ class Progress:
     """How a caller follows a run.
 
     Attributes:
-        begin: told the name of a stage and its number of units.
+        begin: told the name of a stage and its units.
         advance: told the stage of each finished unit, and the unit.
-        under_way: told, about twice a second, the stage of each unit being computed and how much of it is done, 0 to 1.
+        under_way: told, about twice a second, the id of each unit being computed and how much of it is done, 0 to 1.
         notice: told what a user should know while the run goes on, in a sentence.
         examined: told what the short examination of the potential found, before the first unit.
     """
 
-    begin: Callable[[str, int], None] = lambda stage, n: None
+    begin: Callable[[str, list[Unit]], None] = lambda stage, units: None
     advance: Callable[[str, Unit], None] = lambda stage, unit: None
-    under_way: Callable[[list[tuple[str, float]]], None] = lambda fractions: None
+    under_way: Callable[[dict[str, float]], None] = lambda fractions: None
     notice: Callable[[str], None] = lambda text: None
     examined: Callable[[Examination], None] = lambda found: None

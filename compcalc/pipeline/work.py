@@ -11,13 +11,14 @@ from ase.calculators.calculator import BaseCalculator
 from compcalc.calculators import Spec, get_calculator
 from compcalc.checks import Examination
 from compcalc.checks.accuracy import evaluate, predict
-from compcalc.checks.doctor import examine
+from compcalc.checks.doctor import chosen, examine
 from compcalc.checks.preflight import preflight
 from compcalc.dynamics.ase_engine import run_protocol
 from compcalc.dynamics.lockstep import Start, run_lockstep
 from compcalc.dynamics.protocols import Protocol
 from compcalc.execution import Lost, Result, Unit
 from compcalc.execution.packing import lost_prediction, lost_trajectory, pack_prediction, pack_trajectory
+from compcalc.pipeline.timing import Timing, time_frames, time_steps, total_steps
 from compcalc.records import Frames, Geometries, Molecule, OutcomeKind, Trajectory
 
 OF_A_SURFACE = ("determinism", "conservativeness", "symmetry", "two_copies", "smoothness")
@@ -33,6 +34,16 @@ class StaticBlock:
 
     frames: Frames
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """Atomic numbers, (N,)."""
+        return self.frames.numbers
+
+    @property
+    def evaluations(self) -> int:
+        """How often the potential is asked."""
+        return len(self.frames)
+
 
 @dataclass(frozen=True)
 class MDRun:
@@ -46,12 +57,27 @@ class MDRun:
     replica: int
     seed: int
 
+    @property
+    def evaluations(self) -> int:
+        """Time steps."""
+        return total_steps(self.protocol)
+
 
 @dataclass(frozen=True)
 class CheckedMolecule:
     """Payload of a check unit: the potential energy surface of one molecule is to be examined."""
 
     geometry: Geometries
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Atomic numbers, (N,)."""
+        return self.geometry.numbers
+
+    @property
+    def evaluations(self) -> int:
+        """About how often the potential is asked."""
+        return sum(check.evaluations for check in chosen(OF_A_SURFACE))
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,19 @@ class Examine:
     """Payload of the short examination on one molecule; gives an `Examination`."""
 
     frames: Frames | Geometries
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Payload that times a short piece of the work of another payload; gives a `Timing`.
+
+    Attributes:
+        part: what a run would compute.
+        budget_s: time to spend, s.
+    """
+
+    part: StaticBlock | MDRun | tuple[MDRun, ...]
+    budget_s: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +126,7 @@ class PotentialWorker:
     def __call__(self) -> Callable[[Any], Any]:
         calculator = get_calculator(self.spec)
 
-        def work(payload: StaticBlock | MDRun | tuple[MDRun, ...] | Try | Examine) -> Any:
+        def work(payload: StaticBlock | MDRun | tuple[MDRun, ...] | Try | Examine | Calibrate) -> Any:
             if isinstance(payload, StaticBlock):
                 return pack_prediction(predict(calculator, payload.frames))
             if isinstance(payload, MDRun):
@@ -98,6 +137,8 @@ class PotentialWorker:
                 return _describe(calculator), _failures(calculator, payload.frames)
             if isinstance(payload, Examine):
                 return _examine(calculator, payload.frames)
+            if isinstance(payload, Calibrate):
+                return _timing(calculator, payload.part, payload.budget_s)
             return tuple(pack_trajectory(trajectory) for trajectory in _in_lockstep(payload, calculator))
 
         return work
@@ -133,6 +174,18 @@ def _surface(calculator: BaseCalculator, geometry: Geometries) -> Result:
         calculator, Atoms(geometry.numbers, geometry.positions[0]), only=OF_A_SURFACE, budget_s=CHECKS_BUDGET_S
     )
     return Result({}, {"molecule": geometry.molecule.name, "examination": found.to_dict()})
+
+
+def _timing(calculator: BaseCalculator, part: StaticBlock | MDRun | tuple[MDRun, ...], budget_s: float) -> Timing:
+    if isinstance(part, StaticBlock):
+        return time_frames(lambda frames: predict(calculator, frames), part.frames, budget_s)
+    runs = part if isinstance(part, tuple) else (part,)
+
+    def compute(protocol: Protocol) -> list[Trajectory]:
+        short = tuple(replace(run, protocol=protocol) for run in runs)
+        return _in_lockstep(short, calculator) if isinstance(part, tuple) else [_alone(short[0], calculator)]
+
+    return time_steps(compute, runs[0].protocol, sum(len(run.numbers) for run in runs), budget_s)
 
 
 def _alone(run: MDRun, calculator: BaseCalculator) -> Trajectory:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from compcalc.report.wording import MISSING, number, shown
+from compcalc.report.costs import cost_words
+from compcalc.report.wording import MISSING, duration, number, shown
 
 SPLIT_NOTE = (
     "The splits of the tasks are reconstructed from public descriptions of arXiv:2605.08988; the authors' own files "
@@ -34,6 +35,7 @@ def provenance(manifest: Mapping[str, Any], metrics: Mapping[str, Any] | None = 
         ("Started", manifest.get("started")),
         ("Finished", manifest.get("finished")),
         ("Time", _timings(manifest.get("timings_s"))),
+        ("Cost", cost_words(manifest.get("cost"))),
         ("Hardware", _hardware(hardware)),
         ("compcalc", manifest.get("compcalc")),
         ("Versions", _versions(manifest.get("versions"))),
@@ -95,14 +97,7 @@ def _flat(value: object) -> str:
 
 def _timings(timings: object) -> str:
     known = timings.items() if isinstance(timings, Mapping) else ()
-    return ", ".join(f"{name} {_duration(seconds)}" for name, seconds in known if number(seconds) is not None)
-
-
-def _duration(seconds: object) -> str:
-    x = number(seconds) or 0.0
-    if x < 120:
-        return f"{shown(x, 2)} s"
-    return f"{x / 60:.1f} min" if x < 7200 else f"{x / 3600:.1f} h"
+    return ", ".join(f"{name} {duration(seconds)}" for name, seconds in known if number(seconds) is not None)
 
 
 def _hardware(hardware: Mapping) -> str:

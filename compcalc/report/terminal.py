@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from compcalc.report.costs import cost_words
 from compcalc.report.energy import energy_metric
 from compcalc.report.failures import run_ending, run_name
 from compcalc.report.rows import FORCE, Row, count_runs, md_runs, molecule_rows, split_word
@@ -50,6 +51,9 @@ def print_summary(
     _say(console, f"{_potential(manifest)}: {found.headline}", style="bold")
     for sentence in found.sentences:
         _say(console, f"- {sentence}")
+    cost = cost_words(manifest.get("cost"))
+    if cost:
+        _say(console, f"Cost: {cost}")
     if report is not None:
         _say(console, f"Report: {report}")
 

@@ -92,3 +92,45 @@ def clipped(text: str, most: int) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+_TIME_UNITS = (("days", 86400.0, 2.0), ("h", 3600.0, 2.0), ("min", 60.0, 2.0), ("s", 1.0, 0.0))
+"""Unit, its seconds, and how many of it a time has at least for the unit to suit."""
+
+_CORE_UNITS = {"days": "core-days", "h": "core-hours", "min": "core-minutes", "s": "core-seconds"}
+
+
+def duration(seconds: object) -> str:
+    """A time in the unit that suits: `42 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    x = number(seconds)
+    if x is None:
+        return MISSING
+    unit, factor = _time_unit(x)
+    return f"{shown(x / factor, 2)} {unit}"
+
+
+def duration_range(low: float, high: float) -> str:
+    """`40–70 s`: two times, s, in the unit that suits the later."""
+    unit, factor = _time_unit(high)
+    return f"{shown(low / factor, 2)}–{shown(high / factor, 2)} {unit}"
+
+
+def core_time(seconds: float) -> str:
+    """Processor time, s, in the unit that suits: `42 core-seconds`, `1.2 core-hours`."""
+    unit, factor = _time_unit(seconds)
+    return f"{shown(seconds / factor, 2)} {_CORE_UNITS[unit]}"
+
+
+def _time_unit(seconds: float) -> tuple[str, float]:
+    return next((unit, factor) for unit, factor, least in _TIME_UNITS if seconds >= least * factor or unit == "s")
+
+
+def size(count: object) -> str:
+    """Bytes in the unit that suits: `512 KiB`, `2.8 MiB`, `1.4 GiB`."""
+    x = number(count)
+    if x is None:
+        return MISSING
+    for power, name in ((30, "GiB"), (20, "MiB")):
+        if x >= 2**power:
+            return f"{shown(x / 2**power, 2)} {name}"
+    return f"{shown(x / 2**10, 2)} KiB"

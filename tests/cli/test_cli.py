@@ -72,6 +72,8 @@ def test_version(compcalc):
         (["run", "mmff94", "--task", "length", "--only", "dynamics"], "all, static, md"),
         (["run", "mmff94?speed=9", "--task", "length"], "variant"),
         (["run", "mmff94", "--task", "length", "--data", "nowhere"], "data directory nowhere does not exist"),
+        (["plan", "mmff94", "--task", "lenght"], r"Did you mean 'length'?"),
+        (["plan", "mmff94", "--task", "length", "--seconds", "0"], "above 0 s"),
         (["run", "mace:nowhere.model", "--task", "length"], "nowhere.model does not exist"),
         (["run", "nowhere.model", "--task", "length"], "nowhere.model does not exist"),
         (["run", "tblite:GFN3", "--task", "length"], "GFN1-xTB, GFN2-xTB"),
@@ -145,6 +147,30 @@ def test_a_run_ends_with_a_table_and_a_report(compcalc, tmp_path, tiny_data, tin
     for text in ("alkane/02", "alkane/04", "ID", "OOD", "ok", "Report:"):
         assert text in out
     assert json.loads((tmp_path / "run/run.json").read_text())["command"].startswith("compcalc run mmff94")
+
+
+def test_a_plan_as_a_table_and_for_programs(compcalc, tmp_path, tiny_data, tiny_task, tiny_preset):
+    words = ("plan", "mmff94", "--task", "length", "--data", str(tiny_data), "--workers", "1", "--seconds", "0.2")
+    code, out, _ = compcalc(*words)
+    assert code == 0
+    for text in ("length/base", "12 frames", "240 steps", "ns/day", "of memory a worker", "1 worker", "14 atoms"):
+        assert text in out
+    assert max(map(len, out.splitlines())) <= 100
+    code, out, _ = compcalc(*words, "--json")
+    (found,) = json.loads(out)
+    assert (found["potential"], found["total"]["units"], found["workers"]) == ("mmff94", 5, 1)
+    assert {m["kind"] for m in found["calibration"]["measured"]} == {"static", "nve", "nvt"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_says_how_to_go_on(compcalc, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("compcalc.commands.run.run_with_progress", interrupted)
+    code, out, err = compcalc("run", "mmff94", "--task", "length")
+    assert (code, out) == (130, "")
+    assert err.strip() == "stopped; give the same command again to go on."
 
 
 def test_a_run_with_technical_failures_exits_with_3(compcalc, tmp_path, tiny_data, tiny_task, tiny_preset):

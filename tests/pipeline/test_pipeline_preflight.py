@@ -73,5 +73,5 @@ def test_the_terminal_warns_before_the_first_work_unit(faulty, tiny_data, tmp_pa
 def test_nothing_is_held_against_a_sound_potential(spec, tiny_data, tmp_path):
     done = run(settings(spec, tiny_data, only="static"), tmp_path / "run")
     preflight = json.loads((tmp_path / "run/run.json").read_text())["preflight"]
-    assert preflight["verdict"] == "pass" and len(preflight["findings"]) == 8
+    assert preflight["verdict"] == "pass" and len(preflight["findings"]) == 9
     assert preflight["molecule"] in {row["molecule"] for row in done["metrics"]["static"]["molecules"]}

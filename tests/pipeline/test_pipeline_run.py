@@ -80,7 +80,7 @@ def test_a_run_leaves_what_the_readme_promises(xtb_run):
     stems = sorted(path.stem[:9] for path in (out / "units/tblite-GFN2-xTB/static").iterdir())
     assert stems == ["alkane-02", "alkane-03", "alkane-04"]
     events = list(read_log(out / "log.jsonl"))
-    assert [event["event"] for event in events] == ["begin", *["done"] * 5, "end"]
+    assert [event["event"] for event in events] == ["begin", *["done"] * 9, "end"]
     assert manifest["cost"]["steps_per_s"] > 0 and manifest["cost"]["memory_mib"] > 50
     assert not list(out.rglob("*.partial"))
 
@@ -94,6 +94,20 @@ def test_trajectories_open_in_ase(xtb_run):
     with np.load(stored) as raw:
         np.testing.assert_allclose(frames[-1].positions, raw["positions"][-1], atol=1e-7)
         np.testing.assert_allclose(frames[-1].get_kinetic_energy(), raw["kinetic_energy"][-1], rtol=1e-5)
+
+
+def test_forces_along_a_trajectory_are_compared_with_the_reference(xtb_run, tiny_data, tmp_path):
+    _, done = xtb_run
+    other = run(settings(tiny_data, "mmff94"), tmp_path / "other")
+    for true, wrong in zip(done["metrics"]["md"]["runs"], other["metrics"]["md"]["runs"], strict=True):
+        assert true["trajectory_force_mae_mev_per_angstrom"] < 0.5
+        assert wrong["trajectory_force_mae_mev_per_angstrom"] > 30
+        assert 0.2 < wrong["trajectory_force_mae_ratio"] < 5
+    only_md = run(settings(tiny_data, "mmff94", only="md"), tmp_path / "only")["metrics"]["md"]["runs"]
+    assert [r["trajectory_force_mae_mev_per_angstrom"] for r in only_md] == [
+        r["trajectory_force_mae_mev_per_angstrom"] for r in other["metrics"]["md"]["runs"]
+    ]
+    assert only_md[0]["trajectory_force_mae_ratio"] is None
 
 
 def test_dynamics_of_the_reference_method_are_stable(xtb_run):
