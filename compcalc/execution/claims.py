@@ -28,7 +28,8 @@ class Claims:
         if name in self._held:
             return True
         self._directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._directory / name)
+        # Of the process, and not of the thread that takes it.
+        lock = FileLock(self._directory / name, thread_local=False)
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -57,6 +57,8 @@ class LocalPool:
         output: file that what the workers' code prints is added to in the end, if its folder is there; None lets it
             through.
         devices: values of `CUDA_VISIBLE_DEVICES` that the workers take in turn; empty leaves it alone.
+        cores: that the workers share; None for all that this process may run on.
+        folder: in which temporary files go; None for the system's.
 
     Attributes:
         capacity: how many tasks can be computed at a time.
@@ -69,10 +71,13 @@ class LocalPool:
         limits: Limits = Limits(),
         output: Path | None = None,
         devices: tuple[str, ...] = (),
+        cores: int | None = None,
+        folder: Path | None = None,
     ):
-        self.capacity = max(1, min(workers, usable_cores()))
+        self._cores = cores or usable_cores()
+        self.capacity = max(1, min(workers, self._cores))
         self._factory, self._output, self._devices = factory, output, devices
-        self._folder = tempfile.TemporaryDirectory(prefix="compcalc-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="compcalc-", dir=folder, ignore_cleanup_errors=True)
         self._slots = [Slot(k, self._setup(k)) for k in range(self.capacity)]
         self._watch = Watch(self._slots, limits)
         self._jobs = 0
@@ -126,7 +131,7 @@ class LocalPool:
 
     def _setup(self, k: int) -> Setup:
         # Threads times workers stay within the cores.
-        environment = dict.fromkeys(_THREAD_VARIABLES, str(max(1, usable_cores() // self.capacity)))
+        environment = dict.fromkeys(_THREAD_VARIABLES, str(max(1, self._cores // self.capacity)))
         if self._devices:
             environment["CUDA_VISIBLE_DEVICES"] = self._devices[k % len(self._devices)]
         record = Path(self._folder.name) / f"worker-{k}"

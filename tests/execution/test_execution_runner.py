@@ -269,6 +269,17 @@ def test_no_more_workers_than_cores_are_started(monkeypatch):
         assert pool.capacity == 2
 
 
+def test_workers_share_the_cores_that_they_are_given_and_write_where_they_are_told(tmp_path):
+    units, store = _commands(("ok", 0), ("ok", 0)), ResultStore(tmp_path / "store")
+    with LocalPool(work.by_command, 4, cores=3, folder=tmp_path) as pool:
+        assert pool.capacity == 3 and len(list(tmp_path.glob("compcalc-*"))) == 1
+        run_units(units[:1], pool, store, on_lost=None)
+    with LocalPool(work.by_command, 2, cores=5) as pool:
+        run_units(units[1:], pool, store, on_lost=None)
+    assert [store.read(unit).meta["OMP_NUM_THREADS"] for unit in units] == ["3", "5"]
+    assert not list(tmp_path.glob("compcalc-*"))
+
+
 def test_workers_take_devices_in_turn(tmp_path, monkeypatch):
     monkeypatch.setattr("compcalc.execution.pool.usable_cores", lambda: 3)
     units, store = _commands(*[("device", 0.5)] * 3), ResultStore(tmp_path)
