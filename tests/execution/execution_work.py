@@ -39,6 +39,14 @@ def by_command():
             if not Path(value).exists():
                 Path(value).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        elif command == "parent killed once":
+            if not Path(value).exists():
+                Path(value).touch()
+                os.kill(os.getppid(), signal.SIGKILL)
+                time.sleep(60)
+        elif command == "parent killed":
+            os.kill(os.getppid(), value)
+            time.sleep(60)
         elif command == "hang":
             ctypes.PyDLL(None).sleep(value)  # holds the interpreter's lock, as a deadlock in C does
         elif command == "memory":
@@ -51,6 +59,11 @@ def by_command():
             libc.puts(value.encode())
             libc.fflush(None)
             print(value, flush=True)
+        elif command == "print and exit":
+            libc = ctypes.CDLL(None)
+            libc.puts(value.encode())
+            libc.fflush(None)
+            os._exit(3)
         elif command == "device":
             time.sleep(value)
             return Result({}, {"device": os.environ["CUDA_VISIBLE_DEVICES"]})
