@@ -26,6 +26,8 @@ _WAIT_FOR_WORKERS_S = 300.0
 _MORE_THAN_THREADS = 2
 _GO_ON = "What is finished is kept: give the same command again to go on."
 _NO_LIMITS = Limits()
+_SAID_HERE = ("distributed.client", "distributed.batched")
+"""Loggers of what this class says itself, and without tracebacks."""
 
 
 class DaskPool:
@@ -64,14 +66,12 @@ class DaskPool:
         self._cluster = self._scratch = None
         self._keys: dict[Future, str] = {}
         self._fractions: dict[str, float] = {}
-        self._numbers, self._asked, self._told, self._stopped = itertools.count(), False, None, False
+        self._numbers, self._asked_for, self._told = itertools.count(), 0, None
+        self._lost = self._stopped = False
+        self._order = _make_order(factory, limits, self._file)
+        self._client = self._connect()
+        self._loop = self._client.loop.asyncio_loop
         self._threads: dict[str, int] = {}
-        try:
-            self._client = self._connect()
-        except BaseException:
-            self._close_cluster()
-            raise
-        self._order = self._make_order(factory, limits, self._file)
         self._client.subscribe_topic(self._order.run, self._hear)
         self.dashboard = self._find_dashboard()
         self._gone = self._loop.create_future()
@@ -92,10 +92,10 @@ class DaskPool:
         return threads + _MORE_THAN_THREADS
 
     def limit_to(self, n_tasks: int) -> None:
-        """Ask the batch system for no more workers than there are tasks; of no effect once a task has begun."""
-        if self._cluster is not None and not self._asked:
+        """Ask the batch system for no more workers than there are tasks; never for fewer than before."""
+        if self._cluster is not None and n_tasks > self._asked_for:
             ask_for_workers(self._cluster, self._file, n_tasks)
-        self._asked = True
+        self._asked_for = max(n_tasks, self._asked_for)
 
     def submit(self, payload: Any, n_units: int = 1) -> Future:
         """Begin a task.
@@ -106,7 +106,7 @@ class DaskPool:
         """
         from compcalc.execution import dask_task
 
-        if not self._asked:
+        if not self._asked_for:
             self.limit_to(self.capacity)
         key = f"compcalc-{next(self._numbers)}-{self._order.run}"
         arguments = (self._order, key, pack(payload), n_units)
@@ -132,8 +132,9 @@ class DaskPool:
         self._watching.cancel()
         for future in list(self._keys):
             future.cancel()
+        parting = self._hang_up() if self._lost else self._end_processes()
         with suppress(Exception):
-            asyncio.run_coroutine_threadsafe(self._end_processes(), self._loop).result(_GIVE_BACK_S + 1)
+            asyncio.run_coroutine_threadsafe(parting, self._loop).result(_GIVE_BACK_S + 1)
         with suppress(Exception):
             self._client.close(timeout=_GIVE_BACK_S)
         self._close_cluster()
@@ -144,18 +145,18 @@ class DaskPool:
         address = self._where
         if self._file is not None:
             self._cluster = address = self._make_cluster(self._file)
-        # What it would say, with tracebacks, is said by this class.
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+        for name in _SAID_HERE:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            client = Client(address, timeout=_CONNECT_S, set_as_default=False, name="compcalc")
-            self._loop = client.loop.asyncio_loop
-            self._threads = client.nthreads()
-        except (OSError, ValueError, TypeError, ImportError) as error:
+            return Client(address, timeout=_CONNECT_S, set_as_default=False, name="compcalc")
+        except BaseException as error:
+            self._close_cluster()
+            if not isinstance(error, OSError | ValueError | TypeError | ImportError):
+                raise
             raise CompcalcError(
                 f"no Dask scheduler answers at {self._where}: {error}. Look whether it runs (`dask scheduler`), and "
                 "whether its address can be reached from this machine."
             ) from error
-        return client
 
     def _make_cluster(self, file: ClusterFile) -> Any:
         if file.kind != "local":
@@ -175,12 +176,6 @@ class DaskPool:
         if self._scratch is not None:
             self._scratch.cleanup()
 
-    def _make_order(self, factory: WorkerFactory, limits: Limits, file: ClusterFile | None) -> Any:
-        from compcalc.execution.dask_task import Order
-
-        gpus, devices = (file.gpus_per_worker, file.devices) if file is not None else (0, ())
-        return Order(uuid.uuid4().hex, compcalc.__version__, pack(factory), limits, gpus, devices)
-
     def _find_dashboard(self) -> str | None:
         try:
             return self._client.dashboard_link or None
@@ -198,7 +193,8 @@ class DaskPool:
                 raise self._gone.exception()
             answer = asking.result()
         except KilledWorker as error:
-            return Lost("crashed", f"the Dask workers that computed it ended: {error}", blameless=True)
+            cause = f"{error.allowed_failures + 1} Dask workers ended while they had it"
+            return Lost("crashed", cause, str(error), blameless=True)
         except CompcalcError:
             raise
         except (CancelledError, OSError) as error:
@@ -206,31 +202,35 @@ class DaskPool:
         except Exception as error:
             raise self._cannot_compute(error) from error
         finally:
-            asking.cancel()
+            # Released, it ends by itself; cancelled, it would leave Dask's own tasks behind, which complain.
+            asking.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             task.release()
         return await asyncio.to_thread(read_answer, answer)
 
     async def _watch(self) -> None:
         """Follow which workers there are, until the scheduler goes away."""
-        without_since = self._loop.time()
-        while True:
-            try:
-                threads = await asyncio.wait_for(self._client.scheduler.ncores(), 3 * _CONNECT_S)
-            except (TimeoutError, OSError, AttributeError) as error:
-                self._give_up(self._lost_connection(error))
-                return
-            self._threads = dict(threads)
-            self._tell_workers()
-            without_since = self._loop.time() if threads else without_since
-            if self._wait_s is not None and self._loop.time() - without_since > self._wait_s:
-                self._give_up(
-                    CompcalcError(
+        seen = self._loop.time()
+        try:
+            while True:
+                self._threads = await self._ask_scheduler()
+                self._tell_workers()
+                seen = self._loop.time() if self._threads else seen
+                if self._wait_s is not None and self._loop.time() - seen > self._wait_s:
+                    raise CompcalcError(
                         f"the Dask scheduler at {self._where} has had no worker for {self._wait_s:g} s. Start some "
                         f"(`dask worker {self._where}`). {_GO_ON}"
                     )
-                )
-                return
-            await asyncio.sleep(_LOOK_EVERY_S)
+                await asyncio.sleep(_LOOK_EVERY_S)
+        except Exception as error:
+            self._gone.set_exception(error)
+            self._gone.exception()  # asyncio complains of those that nobody looks at
+
+    async def _ask_scheduler(self) -> dict[str, int]:
+        """Threads of each worker."""
+        try:
+            return dict(await asyncio.wait_for(self._client.scheduler.ncores(), 3 * _CONNECT_S))
+        except Exception as error:
+            raise self._lost_connection(error) from error
 
     def _tell_workers(self) -> None:
         workers, threads = len(self._threads), sum(self._threads.values())
@@ -238,11 +238,6 @@ class DaskPool:
             self._told = (workers, threads)
             text = f"{workers} workers with {threads} threads at" if workers else "waiting for workers of"
             self._notice(f"{text} {self._where}")
-
-    def _give_up(self, error: CompcalcError) -> None:
-        if not self._gone.done():
-            self._gone.set_exception(error)
-            self._gone.exception()  # asyncio complains of those that nobody looks at
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         _, said = event
@@ -259,9 +254,16 @@ class DaskPool:
         run = self._client.run(dask_task.close, self._order.run, on_error="ignore", asynchronous=True)
         await asyncio.wait_for(run, _GIVE_BACK_S)
 
+    async def _hang_up(self) -> None:
+        """A client that waits for a scheduler that says nothing would not end."""
+        self._client.status = "closing"
+        if self._client.scheduler_comm is not None:
+            self._client.scheduler_comm.abort()
+
     def _lost_connection(self, error: BaseException) -> CompcalcError:
-        # What Dask cancels with the connection has no reason but that.
-        reason = "" if isinstance(error, CancelledError) else f" ({type(error).__name__}: {error})"
+        self._lost = True
+        # What Dask cancels with the connection, and silence, have no reason but that.
+        reason = "" if isinstance(error, CancelledError | TimeoutError) else f" ({type(error).__name__}: {error})"
         return CompcalcError(f"the connection to the Dask scheduler of {self._where} was lost{reason}. {_GO_ON}")
 
     def _cannot_compute(self, error: BaseException) -> CompcalcError:
@@ -269,6 +271,13 @@ class DaskPool:
             f"the Dask workers of {self._where} cannot compute: {type(error).__name__}: {error}. Install compcalc "
             f"{compcalc.__version__} with the same packages where the scheduler and the workers run. {_GO_ON}"
         )
+
+
+def _make_order(factory: WorkerFactory, limits: Limits, file: ClusterFile | None) -> Any:
+    from compcalc.execution.dask_task import Order
+
+    gpus, devices = (file.gpus_per_worker, file.devices) if file is not None else (0, ())
+    return Order(uuid.uuid4().hex, compcalc.__version__, pack(factory), limits, gpus, devices)
 
 
 def _check_installed() -> None:

@@ -153,7 +153,7 @@ def test_a_task_that_sees_every_dask_worker_die_is_not_held_against_its_unit(wor
     with DaskPool(work.by_command, workers.address) as pool:
         lost = pool.submit(("parent killed", signal.SIGKILL)).result(60)
     assert (lost.kind, lost.blameless) == ("crashed", True)
-    assert "Dask workers that computed it ended" in lost.cause and "2 different workers" in lost.cause
+    assert lost.cause == "2 Dask workers ended while they had it" and "The last worker" in lost.details
 
 
 def test_a_dask_worker_that_is_killed_with_a_result_in_hand_costs_nothing(tmp_path, workers):
@@ -201,7 +201,7 @@ def test_another_version_of_compcalc_is_refused(tmp_path, workers, monkeypatch):
 
 def test_progress_is_told_and_capacity_follows_the_workers(workers):
     with DaskPool(work.by_command, workers.address) as pool:
-        assert 2 < pool.capacity <= 4
+        assert wait_until(lambda: pool.capacity == 4)
         future = pool.submit(("tell", 4.0))
         told = set()
         while not future.done():
@@ -319,9 +319,10 @@ def test_a_local_cluster_grows_from_nothing_and_leaves_nothing(tmp_path, monkeyp
     assert not left and not temporary()
 
 
+@pytest.mark.slow
 def test_gpu_workers_take_a_device_each_and_threads_a_process_each(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(work.__file__).parent))
-    text = "scale: 2\ngpus_per_worker: 1\ndevices: [4, 7]\noptions: {dashboard_address: null, threads_per_worker: 1}\n"
+    text = "scale: 2\ngpus_per_worker: 1\ndevices: [4, 7]\noptions: {dashboard_address: ':0', threads_per_worker: 1}\n"
     units, store = commands(*[("device", 0.5)] * 6), ResultStore(tmp_path / "store")
     run(units, DaskPool(work.by_command, cluster_file(tmp_path, text)), store)
     assert {store.read(unit).meta["device"] for unit in units} == {"4", "7"}
