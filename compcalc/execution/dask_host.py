@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -51,10 +50,11 @@ class Host:
         self.pool = LocalPool(
             factory,
             threads,
-            _limits_of(worker, limits),
+            limits,
             self._output,
             take_devices(worker.address, int(worker.state.total_resources.get("GPU", gpus)), devices),
             cores=_cores_of(worker),
+            memory_bytes=worker.memory_manager.memory_limit or None,
             folder=Path(self._folder.name),
         )
         self.place = threading.Semaphore(self.pool.capacity)
@@ -127,11 +127,3 @@ def _cores_of(worker: Any) -> int:
     threads = sum(n for address, n in by_address.items() if urlparse(address).hostname == here)
     own = worker.state.nthreads
     return max(1, usable_cores() * own // max(own, threads))
-
-
-def _limits_of(worker: Any, limits: Limits) -> Limits:
-    """The limits, with the memory that the Dask worker was given where none is set."""
-    given = worker.memory_manager.memory_limit
-    if limits.memory_bytes is not None or not given:
-        return limits
-    return replace(limits, memory_bytes=given // worker.state.nthreads)

@@ -58,6 +58,7 @@ class LocalPool:
             through.
         devices: values of `CUDA_VISIBLE_DEVICES` that the workers take in turn; empty leaves it alone.
         cores: that the workers share; None for all that this process may run on.
+        memory_bytes: that they may take together, bytes; None for what the machine has.
         folder: in which temporary files go; None for the system's.
 
     Attributes:
@@ -72,6 +73,7 @@ class LocalPool:
         output: Path | None = None,
         devices: tuple[str, ...] = (),
         cores: int | None = None,
+        memory_bytes: int | None = None,
         folder: Path | None = None,
     ):
         self._cores = cores or usable_cores()
@@ -79,7 +81,7 @@ class LocalPool:
         self._factory, self._output, self._devices = factory, output, devices
         self._folder = tempfile.TemporaryDirectory(prefix="compcalc-", dir=folder, ignore_cleanup_errors=True)
         self._slots = [Slot(k, self._setup(k)) for k in range(self.capacity)]
-        self._watch = Watch(self._slots, limits)
+        self._watch = Watch(self._slots, limits, memory_bytes)
         self._jobs = 0
 
     def __enter__(self) -> "LocalPool":

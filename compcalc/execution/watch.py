@@ -20,10 +20,11 @@ class Watch:
     Args:
         slots: the slots.
         limits: `timeout_s` and `memory_bytes` of one unit.
+        together_bytes: memory that all workers may take together, bytes; None for what the machine has.
     """
 
-    def __init__(self, slots: Sequence[Slot], limits):
-        self.slots, self._limits = slots, limits
+    def __init__(self, slots: Sequence[Slot], limits, together_bytes: int | None = None):
+        self.slots, self._limits, self._together = slots, limits, together_bytes
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -68,10 +69,16 @@ class Watch:
                 used = used_bytes(slot.pid)
                 if used > limit:
                     slot.kill(_too_large(used, f"the limit is {limit / _GIB:.3g} GiB"))
+        if self._together is not None and sum(used_bytes(slot.pid) for slot in self.slots if slot.pid) > self._together:
+            _stop_largest(busy, f"the workers may take {self._together / _GIB:.3g} GiB together")
         left = available_bytes()
         if left < max(_SPARE_BYTES, _SPARE_SHARE * total_bytes()):
-            used, slot = max(((used_bytes(slot.pid), slot) for slot in busy), key=lambda pair: pair[0])
-            slot.kill(_too_large(used, f"the machine had {left / _GIB:.2g} GiB left"))
+            _stop_largest(busy, f"the machine had {left / _GIB:.2g} GiB left")
+
+
+def _stop_largest(busy: list[Slot], why: str) -> None:
+    used, slot = max(((used_bytes(slot.pid), slot) for slot in busy), key=lambda pair: pair[0])
+    slot.kill(_too_large(used, why))
 
 
 def _too_large(used: int, why: str) -> Lost:

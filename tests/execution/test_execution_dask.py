@@ -342,13 +342,24 @@ def test_threads_of_a_dask_worker_have_a_process_each_within_its_cores(tmp_path)
 
 
 @pytest.mark.slow
+def test_the_memory_of_a_dask_worker_is_a_limit(tmp_path):
+    with Cluster(tmp_path / "dask") as cluster:
+        cluster.add_worker("--memory-limit", "600MiB")
+        with DaskPool(work.by_command, cluster.address) as pool:
+            lost = pool.submit(("memory", 100 * 2**20)).result(60)
+            assert pool.submit(("ok", 0)).result(60).value.meta["pid"]
+    assert lost.kind == "out_of_memory" and "may take 0.586 GiB together" in lost.cause and not lost.blameless
+
+
+@pytest.mark.slow
 def test_a_dask_worker_that_is_retired_takes_its_processes_along(tmp_path):
     from distributed import Client
 
     with Cluster(tmp_path / "dask") as cluster:
         worker = cluster.add_worker()
-        pool = DaskPool(work.square, cluster.address)
-        pool.submit(2).result(60)
+        pool = DaskPool(work.by_command, cluster.address)
+        meta = pool.submit(("ok", 0)).result(60).value.meta
+        assert meta["OMP_NUM_THREADS"] == str(len(os.sched_getaffinity(0))), "its one thread has not all cores"
         members = family(worker.pid)
         assert len(computing(worker.pid)) == 1
         with Client(cluster.address, set_as_default=False) as client:

@@ -183,6 +183,15 @@ def test_a_unit_that_allocates_without_end_is_stopped(tmp_path, limit, monkeypat
     assert ("limit is 0.586 GiB" if limit else "the machine had") in lost["0"].cause
 
 
+def test_where_workers_share_a_memory_the_largest_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr("compcalc.execution.pool.usable_cores", lambda: 2)
+    units, lost = _commands(("memory", 50 * 2**20), ("sleep", 1.0)), {}
+    with LocalPool(work.by_command, 2, memory_bytes=600 * 2**20) as pool:
+        run_units(units, pool, ResultStore(tmp_path), on_lost=lambda u, why: lost.update({u.id: why}) or Result())
+    assert set(lost) == {"0"} and lost["0"].kind == "out_of_memory"
+    assert "the workers may take 0.586 GiB together" in lost["0"].cause
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
     ("payload", "cause"),
