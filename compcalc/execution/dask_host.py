@@ -32,6 +32,7 @@ class Host:
         factory: of the work.
         limits: of one unit.
         worker: the Dask worker.
+        cores: that its processes share.
         gpus: devices that it takes for itself; its resource `GPU` counts instead where it has one.
         devices: to take them from; empty for those that it sees.
 
@@ -41,7 +42,15 @@ class Host:
         closed: whether they were ended.
     """
 
-    def __init__(self, factory: WorkerFactory, limits: Limits, worker: Any, gpus: int, devices: tuple[str, ...]):
+    def __init__(
+        self,
+        factory: WorkerFactory,
+        limits: Limits,
+        worker: Any,
+        cores: int,
+        gpus: int = 0,
+        devices: tuple[str, ...] = (),
+    ):
         threads = worker.state.nthreads
         self._folder = tempfile.TemporaryDirectory(
             prefix="compcalc-", dir=worker.local_directory, ignore_cleanup_errors=True
@@ -53,7 +62,7 @@ class Host:
             limits,
             self._output,
             take_devices(worker.address, int(worker.state.total_resources.get("GPU", gpus)), devices),
-            cores=_cores_of(worker),
+            cores=cores,
             memory_bytes=worker.memory_manager.memory_limit or None,
             folder=Path(self._folder.name),
         )
@@ -120,7 +129,7 @@ def _children_allowed() -> Iterator[None]:
         process._config["daemon"] = daemonic
 
 
-def _cores_of(worker: Any) -> int:
+def cores_of(worker: Any) -> int:
     """Cores that are this Dask worker's: those of its machine, shared by the threads of all Dask workers there."""
     by_address = sync(worker.loop, worker.scheduler.ncores)
     here = urlparse(worker.address).hostname

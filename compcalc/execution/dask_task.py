@@ -16,7 +16,7 @@ from distributed.core import Status
 
 import compcalc
 from compcalc.errors import CompcalcError
-from compcalc.execution.dask_host import Closed, Host
+from compcalc.execution.dask_host import Closed, Host, cores_of
 from compcalc.execution.outcome import Done, Lost
 from compcalc.execution.packed import PackedFactory, pack_answer
 from compcalc.execution.pool import Limits
@@ -126,10 +126,13 @@ def _host_of(order: Order, worker: Any) -> Host:
     """The processes of a run beside this Dask worker, begun where there are none."""
     name = (order.run, worker.address)
     with _lock:
+        if name in _hosts:
+            return _hosts[name]
+    # The answer comes through Dask's own thread, which must not be waiting for the lock to close another run.
+    cores = cores_of(worker)
+    with _lock:
         if name not in _hosts:
-            _hosts[name] = Host(
-                PackedFactory(order.factory), order.limits, worker, gpus=order.gpus, devices=order.devices
-            )
+            _hosts[name] = Host(PackedFactory(order.factory), order.limits, worker, cores, order.gpus, order.devices)
             _start_sweeping()
         return _hosts[name]
 

@@ -222,6 +222,17 @@ def test_nothing_is_left_when_a_run_is_stopped(tmp_path, workers):
         assert pool.submit(3).result(20).value.meta == {"x": 3}
 
 
+def test_runs_that_are_stopped_at_once_leave_the_workers_usable(workers):
+    for _ in range(4):
+        with DaskPool(work.square, workers.address) as pool:
+            for k in range(4):
+                pool.submit(k)
+            wait_until(lambda: False, 0.02)  # long enough for the tasks to reach their workers
+    with DaskPool(work.square, workers.address) as pool:
+        futures = [pool.submit(k) for k in range(4)]
+        assert [future.result(40).value.meta["x"] for future in futures] == [0, 1, 2, 3]
+
+
 CLIENT = """
 import execution_work as work
 from compcalc.execution.dask_pool import DaskPool
