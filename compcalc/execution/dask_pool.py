@@ -159,15 +159,14 @@ class DaskPool:
             ) from error
 
     def _make_cluster(self, file: ClusterFile) -> Any:
-        if file.kind != "local":
-            return build_cluster(file)
         import dask
 
         # Dask leaves the folder of its temporary files behind; this one goes with the run.
         self._scratch = tempfile.TemporaryDirectory(prefix="compcalc-", ignore_cleanup_errors=True)
-        options = {"local_directory": self._scratch.name, **file.options}
+        if file.kind == "local":
+            file = replace(file, options={"local_directory": self._scratch.name, **file.options})
         with dask.config.set({"temporary-directory": self._scratch.name}):
-            return build_cluster(replace(file, options=options))
+            return build_cluster(file)
 
     def _close_cluster(self) -> None:
         if self._cluster is not None:

@@ -84,8 +84,9 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path):
         ("sge", {"queue": "short", "walltime": "01:30:00"}, ("#$ -q short", "#$ -l h_rt=01:30:00")),
     ],
 )
-def test_a_batch_system_is_told_what_the_file_says(tmp_path, kind, options, told):
+def test_a_batch_system_is_told_what_the_file_says(tmp_path, monkeypatch, kind, options, told):
     options = {"cores": 4, "processes": 2, "memory": "16GB", "interface": "lo", **options}
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with build_cluster(ClusterFile(tmp_path / "cluster.yaml", kind, options, scale=2)) as cluster:
         script = cluster.job_script()
     for line in (*told, "--nthreads 2", "--nworkers 2", "--memory-limit 7.45GiB"):
