@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compcalc.calculators import get_calculator
 from compcalc.execution import Lost, Result, ResultStore, Unit, content_hash
 from compcalc.execution.environment import result_versions
 from compcalc.execution.packing import pack_frames, unpack_frames, unpack_prediction, unpack_trajectory
 from compcalc.pipeline.inputs import slug
 from compcalc.pipeline.prepared import PreparedRun
-from compcalc.pipeline.work import MDRun, StaticBlock
+from compcalc.pipeline.work import MDRun, ReferenceTask, StaticBlock
 from compcalc.records import Frames, Molecule
 from compcalc.reference.labelling import Labeller
 from compcalc.units import FS_PER_PS
@@ -21,7 +20,7 @@ FRAMES_A_RUN = 10
 
 
 @dataclass(frozen=True)
-class Relabel:
+class Relabel(ReferenceTask):
     """Payload: geometries of one trajectory are to be labelled.
 
     Attributes:
@@ -41,20 +40,9 @@ class Relabel:
         """How often the reference is asked."""
         return len(self.positions)
 
-
-@dataclass(frozen=True)
-class RelabelWorker:
-    """Worker factory: a reference method that labels what it can; what it fails on is left out."""
-
-    spec: str
-
-    def __call__(self):
-        labeller = Labeller(get_calculator(self.spec))
-
-        def work(payload: Relabel) -> Result:
-            return pack_frames(_labelled(payload, labeller))
-
-        return work
+    def compute(self, labeller: Labeller) -> Result:
+        """The labelled frames; geometries on which the reference fails are left out."""
+        return pack_frames(_labelled(self, labeller))
 
 
 def relabel_units(prepared: PreparedRun, store: ResultStore) -> list[Unit]:
@@ -129,7 +117,9 @@ def _relabelled(prepared: PreparedRun, store: ResultStore, method: str) -> Itera
         trajectory = unpack_trajectory(run.payload.molecule, result)
         chosen = _chosen(trajectory.positions)
         if len(chosen):
-            payload = Relabel(trajectory.molecule, trajectory.numbers, trajectory.positions[chosen], run.payload.bonds)
+            payload = Relabel(
+                method, trajectory.molecule, trajectory.numbers, trajectory.positions[chosen], run.payload.bonds
+            )
             yield run, _unit(f"units/{slug(method, 60)}/relabelled", run, payload, method)
 
 

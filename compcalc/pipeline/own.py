@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from compcalc.calculators import get_calculator, parse_spec
+from compcalc.calculators import parse_spec
 from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.errors import MoleculeError
 from compcalc.execution import Executor, Followed, Lost, Result, ResultStore, Unit, content_hash, run_units
@@ -16,6 +16,7 @@ from compcalc.execution.packing import pack_frames, unpack_frames
 from compcalc.molecules.readers import read_molecules
 from compcalc.pipeline.inputs import RunInput, slug
 from compcalc.pipeline.settings import RunSettings
+from compcalc.pipeline.work import ReferenceTask
 from compcalc.records import Frames, Geometries, Molecule
 from compcalc.reference.labelling import Labeller
 from compcalc.reference.sampler import SamplerSettings, sample, sample_around
@@ -74,7 +75,7 @@ class OwnInput(RunInput):
         if reference is None or self.settings.only == "md":
             return []
         common = [reference, asdict(SAMPLER), N_FRAMES, self.settings.seed, result_versions()]
-        return [_unit(reference, SampleReference(one, self.settings.seed), common) for one in self.starts]
+        return [_unit(reference, SampleReference(reference, one, self.settings.seed), common) for one in self.starts]
 
     def with_labels(self, store: ResultStore) -> "OwnInput":
         """The same with the frames that are in `store`; molecules that the reference failed on have none."""
@@ -88,8 +89,13 @@ class OwnInput(RunInput):
 
 
 @dataclass(frozen=True)
-class SampleReference:
-    """Payload: geometries of one molecule are to be sampled and labelled."""
+class SampleReference(ReferenceTask):
+    """Payload: geometries of one molecule are to be sampled and labelled.
+
+    Attributes:
+        geometry: the molecule.
+        seed: of every random number.
+    """
 
     geometry: Geometries
     seed: int
@@ -105,20 +111,9 @@ class SampleReference:
         steps = SAMPLER.settle_fs / SAMPLER.timestep_fs
         return round(SAMPLER.starts * steps + N_FRAMES * SAMPLER.spacing_fs / SAMPLER.timestep_fs)
 
-
-@dataclass(frozen=True)
-class ReferenceWorker:
-    """Worker factory: a reference method that samples and labels."""
-
-    spec: str
-
-    def __call__(self):
-        labeller = Labeller(get_calculator(self.spec))
-
-        def work(payload: SampleReference) -> Result:
-            return pack_frames(_with_checksum(_sampled(payload, labeller)))
-
-        return work
+    def compute(self, labeller: Labeller) -> Result:
+        """The labelled frames."""
+        return pack_frames(_with_checksum(_sampled(self, labeller)))
 
 
 def label_own(given: OwnInput, executor: Executor, store: ResultStore, followed: Followed) -> OwnInput:

@@ -8,23 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from compcalc.errors import CompcalcError, InputError, RunDirectoryError
-from compcalc.execution import Executor, Followed, Here, Limits, LocalPool, ResultStore, Unit, run_units
-from compcalc.execution.environment import usable_cores
+from compcalc.execution import Executor, Followed, ResultStore, Unit, run_units
 from compcalc.execution.files import CannotWriteError, make_directory
 from compcalc.execution.log import LOG, RunLog
-from compcalc.execution.pool import WorkerFactory
-from compcalc.execution.run_directory import MANIFEST, WORKER_OUTPUT, RunDirectory, write_json
+from compcalc.execution.run_directory import MANIFEST, RunDirectory, write_json
 from compcalc.pipeline.directory import enter, read_input, with_kept_replicas
 from compcalc.pipeline.inputs import RunInput
-from compcalc.pipeline.ontrajectory import RelabelWorker, lost_labels, prediction_units, relabel_units
+from compcalc.pipeline.machines import open_executor
+from compcalc.pipeline.ontrajectory import lost_labels, prediction_units, relabel_units
 from compcalc.pipeline.outputs import make_manifest, read_manifest, settle, write_outputs
-from compcalc.pipeline.own import OwnInput, ReferenceWorker, label_own
+from compcalc.pipeline.own import OwnInput, label_own
 from compcalc.pipeline.potential import Potential, try_potential
 from compcalc.pipeline.prepared import STAGES, PreparedRun, in_order, stage_of
 from compcalc.pipeline.settings import Progress, RunSettings
-from compcalc.pipeline.work import PotentialWorker, lost_result
+from compcalc.pipeline.work import lost_result
 
-_GIB = 2**30
 REFERENCE = "reference"
 """Stage in which the molecules of the user's own are labelled."""
 TRUTH = "truth"
@@ -93,14 +91,13 @@ class _Potential:
         self.started = time.perf_counter()
 
     def run(self) -> dict[str, dict[str, Any]]:
-        worker = PotentialWorker(self.given[0].spec)
-        with _executor(self.settings, worker, self.directory.path, self.progress) as executor:
+        with open_executor(self.given[0], self.directory.path, self.progress) as executor:
             executor.limit_to(sum(one.most_tasks for one in self.given))
             tried = {one.molecule.name: one for given in self.given for one in given.tried}
             potential, found = try_potential(self.given[0].spec, list(tried.values()), executor)
             self.progress.examined(found)
             loading = time.perf_counter() - self.started
-            self.given = [self._labelled(one) for one in self.given]
+            self.given = [self._labelled(one, executor) for one in self.given]
             runs = self._enter(potential, loading, executor.capacity)
             begun = time.perf_counter()
             self._compute([prepared for prepared, _ in runs], executor)
@@ -108,16 +105,14 @@ class _Potential:
             _add_time(runs, "units", time.perf_counter() - begun)
         return {prepared.given.name: self._finish(prepared, manifest) for prepared, manifest in runs}
 
-    def _labelled(self, given: RunInput) -> RunInput:
+    def _labelled(self, given: RunInput, executor: Executor) -> RunInput:
         """With the labels of a reference method where own molecules are to have some."""
         if not (isinstance(given, OwnInput) and given.reference_units()):
             return given
         self.progress.begin(REFERENCE, given.reference_units())
         followed = Followed(done=lambda unit, result: self.progress.advance(REFERENCE, unit), log=self.log)
         make_directory(self.directory.path)
-        worker = ReferenceWorker(given.settings.reference)
-        with _executor(given.settings, worker, self.directory.path, self.progress) as executor:
-            labelled = label_own(given, executor, ResultStore(self.directory.path), followed)
+        labelled = label_own(given, executor, ResultStore(self.directory.path), followed)
         without = {one.molecule.name for one in given.starts} - {f.molecule.name for f in labelled.ood_frames}
         if without:
             names = ", ".join(sorted(without))
@@ -162,19 +157,14 @@ class _Potential:
     def _label_trajectories(self, runs: list[PreparedRun], executor: Executor) -> None:
         """Label frames of the potential's own trajectories, and predict them once more."""
         store = ResultStore(self.directory.path)
-        by_method: dict[str, dict[str, Unit]] = {}
-        for prepared in runs:
-            by_method.setdefault(prepared.given.method, {}).update({u.id: u for u in relabel_units(prepared, store)})
-        self.progress.begin(TRUTH, [unit for units in by_method.values() for unit in units.values()])
+        units = {unit.id: unit for prepared in runs for unit in relabel_units(prepared, store)}
+        self.progress.begin(TRUTH, list(units.values()))
         followed = Followed(
             done=lambda unit, result: self.progress.advance(TRUTH, unit),
             under_way=self.progress.under_way,
             log=self.log,
         )
-        for method, units in by_method.items():
-            if units:
-                with _executor(self.settings, RelabelWorker(method), self.directory.path, self.progress) as reference:
-                    run_units(units.values(), reference, store, on_lost=lost_labels, followed=followed)
+        run_units(units.values(), executor, store, on_lost=lost_labels, followed=followed)
         again = {unit.id: unit for prepared in runs for unit in prediction_units(prepared, store)}
         run_units(again.values(), executor, store, on_lost=lost_result, followed=Followed(log=self.log))
         self.log.write("end", runs=[prepared.given.name for prepared in runs])
@@ -200,19 +190,6 @@ def _add_time(runs: list[tuple[PreparedRun, dict]], what: str, seconds: float) -
 def unit_command(unit: Unit, out: Path) -> str:
     """The command that computes one unit alone, in the user's terminal."""
     return shlex.join(["compcalc", "run", "--unit", unit.id, "--out", str(out)])
-
-
-def _executor(settings: RunSettings, factory: WorkerFactory, out: Path, progress: Progress) -> Executor:
-    memory = None if settings.memory_gib is None else int(settings.memory_gib * _GIB)
-    limits = Limits(settings.timeout_s, memory)
-    if settings.workers == 0:
-        return Here(factory)
-    workers = settings.workers or usable_cores()
-    if workers > usable_cores():
-        progress.notice(
-            f"{workers} workers on {usable_cores()} cores would only take turns: {usable_cores()} are used."
-        )
-    return LocalPool(factory, workers, limits, output=out / WORKER_OUTPUT)
 
 
 def _say_what_is_refused(given: list[RunInput], progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from compcalc.execution import Lost, Result, Unit
 from compcalc.execution.packing import lost_prediction, lost_trajectory, pack_prediction, pack_trajectory
 from compcalc.pipeline.timing import Timing, time_frames, time_steps, total_steps
 from compcalc.records import Frames, Geometries, Molecule, OutcomeKind, Trajectory
+from compcalc.reference.labelling import Labeller
 
 OF_A_SURFACE = ("determinism", "conservativeness", "symmetry", "two_copies", "smoothness")
 """Checks and topics of checks whose outcome depends on the molecule."""
@@ -108,6 +110,21 @@ class Calibrate:
 
 
 @dataclass(frozen=True)
+class ReferenceTask:
+    """Payload for a reference method, which a worker builds when it meets the first of them.
+
+    Attributes:
+        method: spec of the reference.
+    """
+
+    method: str
+
+    def compute(self, labeller: Labeller) -> Result:
+        """What the reference says."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
 class Description:
     """What a calculator says of itself; `batch_atoms` is None where it does not batch."""
 
@@ -131,6 +148,8 @@ class PotentialWorker:
                 return pack_prediction(predict(calculator, payload.frames))
             if isinstance(payload, MDRun):
                 return pack_trajectory(_alone(payload, calculator))
+            if isinstance(payload, ReferenceTask):
+                return payload.compute(_labeller(payload.method))
             if isinstance(payload, CheckedMolecule):
                 return _surface(calculator, payload.geometry)
             if isinstance(payload, Try):
@@ -142,6 +161,11 @@ class PotentialWorker:
             return tuple(pack_trajectory(trajectory) for trajectory in _in_lockstep(payload, calculator))
 
         return work
+
+
+@cache
+def _labeller(method: str) -> Labeller:
+    return Labeller(get_calculator(method))
 
 
 def _describe(calculator: BaseCalculator) -> Description:
