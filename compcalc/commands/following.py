@@ -8,6 +8,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from compcalc.checks import Examination, Verdict
+from compcalc.commands.progress import NARROW
 from compcalc.execution import Unit
 from compcalc.pipeline import Progress
 from compcalc.pipeline.pace import Pace
@@ -39,7 +40,7 @@ class Shown:
         self, console: Console, bars: Bars, warnings: Console | None = None, clock: Callable[[], float] = time.monotonic
     ):
         self._console, self._bars, self._warnings, self._clock = console, bars, warnings or console, clock
-        self._loading = bars.add_task("loading potential and data", total=1, units="", pace="")
+        self._loading = bars.add_task("loading", total=1, units="", pace="")
         self._tasks: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
         self._last_line = clock()
@@ -75,8 +76,9 @@ class Shown:
 
     def _show(self, stage: str) -> None:
         pace = self._paces[stage]
-        words = f"{pace.n_done} of {pace.n_units} units"
-        self._bars.update(self._tasks[stage], completed=pace.share, units=words, pace=pace_words(stage, pace))
+        units = f"{pace.n_done} of {pace.n_units} units"
+        words = pace_words(stage, pace, short=self._console.width < NARROW)
+        self._bars.update(self._tasks[stage], completed=pace.share, units=units, pace=words)
 
     def _notice(self, text: str) -> None:
         _say(self._warnings, f"note: {text}", "yellow")
@@ -93,15 +95,21 @@ def line(stage: str, pace: Pace) -> str:
     return f"{STAGES[stage]}: {pace.n_done} of {pace.n_units} units{', ' if words else ''}{words}"
 
 
-def pace_words(stage: str, pace: Pace) -> str:
-    """Time left and speed over all workers; empty before anything is known, and in the end."""
+def pace_words(stage: str, pace: Pace, short: bool = False) -> str:
+    """Time left and speed over all workers; empty before anything is known, and in the end.
+
+    Args:
+        stage: `static` or `md`.
+        pace: of its units.
+        short: leave out what a molecule makes in a day.
+    """
     left, speed, ns = pace.seconds_left, pace.evaluations_per_s, pace.ns_per_day
     if left is None or pace.n_done == pace.n_units:
         return ""
     parts = [
         f"{duration(left)} left" if left >= 1 else "about to end",
         f"{shown(speed)} {'steps' if stage == 'md' else 'evaluations'}/s" if speed else "",
-        f"{shown(ns, 2)} ns/day a molecule" if ns else "",
+        f"{shown(ns, 2)} ns/day a molecule" if ns and not short else "",
     ]
     return ", ".join(part for part in parts if part and part != MISSING)
 

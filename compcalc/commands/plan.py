@@ -53,8 +53,8 @@ def plan_runs(
 
         def on_step(what: str, done: int, of: int) -> None:
             bar.update(task, completed=done, total=of, description=f"{printable(what):40.40}")
-            if not notices.is_terminal and time.monotonic() - begun > SILENT_S:
-                _say(notices, f"{done} of {of} measured; now {what}")
+            if not notices.is_terminal and done < of and time.monotonic() - begun > SILENT_S:
+                _say(notices, f"measuring {what}, {done + 1} of {of}")
 
         plans = plan(
             all_settings,
@@ -155,7 +155,7 @@ def _sentences(found: PotentialPlan) -> list[str]:
         f"{duration(calibration.start_up_s)} until another worker is up; the report takes seconds more, and 5 MiB. "
         "Core time is the processor time of all threads.",
         f"Measured for {duration(calibration.seconds)}, on {workers} at once: {measured}. Between and beyond these "
-        "sizes times follow the power law of the nearest two.",
+        "sizes times follow the power law of the nearest two; where there is one, they are in proportion to the atoms.",
         "The second line of a time is its range, from the fastest and the slowest pieces that were measured, at least "
         "10% either way. It rests on the machine being as busy as it was now, and on molecules that hold to the end: a "
         "run that breaks is shorter.",

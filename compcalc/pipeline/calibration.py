@@ -148,17 +148,20 @@ def calibrate(
 
 
 def _samples(tasks: Sequence[Sequence[Unit]]) -> list[Sequence[Unit]]:
-    """The largest of each kind, then the smallest, then a middle one."""
+    """Of each kind the largest, the smallest and a middle one; of dynamics all the largest first.
+
+    Frames come before dynamics: they cost little, and what their first call takes in excess belongs to the start of the
+    worker.
+    """
     by_kind: dict[str, dict[int, Sequence[Unit]]] = {}
-    # Static units first: all that their first call takes in excess belongs to the start of the worker.
-    for task in sorted(tasks, key=lambda task: kind_of(task[0]) != "static"):
+    for task in tasks:
         by_kind.setdefault(kind_of(task[0]), {}).setdefault(atoms_of(task), task)
-    ranked = []
-    for of_size in by_kind.values():
+    ranked = {}
+    for kind, of_size in by_kind.items():
         sizes = smallest_middle_largest(of_size)
-        order = [sizes[-1], *sizes[:1], *sizes[1:2]]
-        ranked.append([of_size[size] for size in dict.fromkeys(order)])
-    return [samples[k] for k in range(3) for samples in ranked if k < len(samples)]
+        ranked[kind] = [of_size[size] for size in dict.fromkeys([sizes[-1], *sizes[:2]])]
+    frames = ranked.pop("static", [])
+    return frames + [samples[k] for k in range(3) for samples in ranked.values() if k < len(samples)]
 
 
 def _measure(sample: Sequence[Unit], kind: str, executor: Executor, found: Calibration, budget_s: float) -> None:

@@ -11,7 +11,7 @@ from compcalc.dynamics.protocols import Protocol
 from compcalc.errors import InputError
 from compcalc.execution import Here, ResultStore
 from compcalc.pipeline import run
-from compcalc.pipeline.calibration import Calibration, Measured
+from compcalc.pipeline.calibration import Calibration, Measured, _samples, atoms_of, kind_of
 from compcalc.pipeline.directory import entered_runs
 from compcalc.pipeline.disk import export_bytes, result_bytes
 from compcalc.pipeline.planning import open_tasks, plan, predicted
@@ -130,6 +130,12 @@ def test_the_comparison_of_a_batch_with_single_evaluations_is_paid_once(tiny_dat
     assert [p.seconds for p in found.pieces] == pytest.approx([0.006 / 4] * len(found.pieces)), (
         "the whole block by four"
     )
+
+
+def test_frames_are_measured_first_and_of_dynamics_the_largest(tiny_data, tiny_task, tiny_preset):
+    tasks = open_tasks([laid_out(tiny_data, batch_atoms=30, replicas=3)], None)  # groups of two butanes, and of one
+    found = [(kind_of(sample[0]), atoms_of(sample)) for sample in _samples(tasks)]
+    assert found == [*(("static", n) for n in (14, 8, 11)), ("nve", 28), ("nvt", 28), ("nve", 14), ("nvt", 14)]
 
 
 def calibration(workers=2, step_s=0.001, frame_s=0.01, atoms=14):
