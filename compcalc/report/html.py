@@ -26,6 +26,7 @@ from compcalc.report.rows import (
     split_word,
     summary_of,
 )
+from compcalc.report.stability import COLUMNS, correlation_lines
 from compcalc.report.verdict import verdict
 from compcalc.report.wording import MISSING, clipped, interval, number, outcome_words, shown
 
@@ -101,6 +102,9 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
         "tiles": _tiles(metrics, energy),
         "rows": rows,
         "checks": check_entries(metrics),
+        "stability": (metrics.get("md") or {}).get("stability") if md_runs(metrics) else None,
+        "stability_columns": COLUMNS,
+        "correlations": correlation_lines(metrics),
         "split_word": partial(split_word, metrics),
         "runs": md_runs(metrics),
         "energy": energy,
