@@ -3,7 +3,9 @@
 import json
 import os
 import shlex
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from rich.console import Console
 
 from compcalc import __version__
+from compcalc.commands.stopping import Stopper
 from compcalc.errors import CompcalcError
 
 app = typer.Typer(
@@ -368,19 +371,39 @@ def _print_json(content) -> None:
 
 
 def main() -> None:
-    """Entry point: errors that compcalc raises on purpose are printed without a traceback, with exit code 2."""
-    try:
-        app()
-    except CompcalcError as error:
+    """Entry point: errors that compcalc raises on purpose are printed without a traceback, with exit code 2.
+
+    A signal that ends a command gives 128 and its number, as from a shell.
+    """
+    with Stopper() as stopper:
+        try:
+            app()
+        except SystemExit:
+            raise
+        except BaseException as error:
+            code = _stopped(stopper.by) if stopper.by is not None else _failed(error)
+            if code is None:
+                raise
+            raise SystemExit(code) from None
+
+
+def _stopped(by: signal.Signals) -> int:
+    """Whatever was raised: an exception out of a signal may arrive as another one."""
+    with suppress(OSError):  # the terminal may be gone
+        typer.echo(f"\nstopped by {by.name}; give the same command again to go on.", err=True)
+    return 128 + by
+
+
+def _failed(error: BaseException) -> int | None:
+    """Exit code of an error that was foreseen, which is printed."""
+    if isinstance(error, CompcalcError):
         typer.echo(f"error: {error}", err=True)
         sys.stdout.flush()
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; give the same command again to go on.", err=True)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
+        return 2
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+        return 1
+    return None
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from compcalc.execution.allocator import keep_freed_memory
 from compcalc.execution.outcome import Cost, Done, Lost
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+_HELD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,27 @@ _setup: Setup | None = None
 _work: Callable[[Any], Any] | None = None
 
 
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Put off signals that end a process, while a worker is started that would not be known to whoever stops it.
+
+    The worker inherits this, too: Ctrl-C reaches all processes of a terminal, and the run decides what it means.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        # Started here, the tracker does not die with the terminal; to start it lifts a part of the mask.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def start(setup: Setup) -> None:
     """Make this process a worker; cheap, so that it is over before the first job is waited for."""
     global _setup
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
     _die_with(setup.parent)
     _offer_to_the_memory_killer()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
