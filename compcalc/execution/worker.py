@@ -23,6 +23,7 @@ from typing import Any
 from compcalc.errors import is_out_of_memory
 from compcalc.execution import progress
 from compcalc.execution.allocator import keep_freed_memory
+from compcalc.execution.files import write_bytes
 from compcalc.execution.outcome import Cost, Done, Lost
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -89,6 +90,7 @@ def compute(job: Path, answer: Path) -> None:
     """Do the pickled job in `job`, and leave a `Done` or a `Lost` in `answer`.
 
     Raises:
+        CannotWriteError: the disk of the temporary files is full.
         Exception: what the factory raised; the work's own exceptions are a `Lost`.
     """
     global _work
@@ -97,7 +99,7 @@ def compute(job: Path, answer: Path) -> None:
         _work = _setup.factory()
     payload = pickle.loads(job.read_bytes())
     progress.enter("working")
-    answer.write_bytes(pickle.dumps(do(_work, payload), protocol=pickle.HIGHEST_PROTOCOL))
+    write_bytes(answer, pickle.dumps(do(_work, payload), protocol=pickle.HIGHEST_PROTOCOL))
     progress.enter("idle")
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from compcalc.execution import ResultStore
+from compcalc.errors import RunDirectoryError
+from compcalc.execution import Result, ResultStore, Unit
 from compcalc.execution.packing import unpack_prediction, unpack_trajectory
 from compcalc.metrics import dynamics as dynamic_metrics
 from compcalc.metrics import static as static_metrics
@@ -11,7 +12,11 @@ from compcalc.pipeline.prepared import PreparedRun
 
 
 def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
-    """Every metric of a finished run, from its stored predictions and trajectories alone."""
+    """Every metric of a finished run, from its stored predictions and trajectories alone.
+
+    Raises:
+        RunDirectoryError: a result is missing or damaged.
+    """
     return {
         "schema_version": 1,
         "static": _static(prepared, store) if prepared.settings.only != "md" else None,
@@ -21,7 +26,7 @@ def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]
 
 def _static(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     units = prepared.static_units()
-    pairs = [(u.payload.frames, unpack_prediction(u.payload.frames.molecule, store.read(u))) for u in units]
+    pairs = [(u.payload.frames, unpack_prediction(u.payload.frames.molecule, _result(store, u))) for u in units]
     n_id = len(prepared.id_frames)
     shift = static_metrics.element_shift(pairs[:n_id])
     rows = [
@@ -47,9 +52,20 @@ def _dynamics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     reference = {f.molecule.name: f for f in prepared.ood_frames}
     rows = []
     for unit in prepared.md_units():
-        trajectory = unpack_trajectory(unit.payload.molecule, store.read(unit))
+        trajectory = unpack_trajectory(unit.payload.molecule, _result(store, unit))
         frames = reference[trajectory.molecule.name]
         rows.append(dynamic_metrics.run_row(trajectory, unit.payload.protocol.production_ps, frames))
     order = list(reference)
     rows.sort(key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
     return {"runs": rows, "summary": dynamic_metrics.summarise(rows)}
+
+
+def _result(store: ResultStore, unit: Unit) -> Result:
+    """Of a unit that was computed before."""
+    result = store.read(unit)
+    if result is None:
+        raise RunDirectoryError(
+            f"the result of {unit.id} is missing or damaged in {store.directory}, though it was computed. "
+            "Give the same command again to compute it anew."
+        )
+    return result

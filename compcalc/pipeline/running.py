@@ -57,6 +57,7 @@ def run_all(
     given = [RunInput(settings) for settings in all_settings]
     _refuse_twice(given)
     directory = RunDirectory(out)
+    directory.refuse_unwritable()
     given = [_at_least_as_many_replicas(one, directory, progress) for one in given]
     potentials = list(dict.fromkeys(one.spec.text for one in given))
     done: dict[str, dict[str, Any]] = {}
