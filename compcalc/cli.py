@@ -76,8 +76,9 @@ def run(
     """Test potentials on tasks: errors on known and unseen molecules, then MD on the unseen ones.
 
     A run that was cut off goes on when the same command is given again; with --out a directory can be given further
-    potentials, tasks and replicas. Exit code 0: the run is complete; 2: the input cannot be used; 3: the run is
-    complete, but a calculation failed for other than physical reasons.
+    potentials, tasks and replicas. Exit code 0: the run is complete; 2: the input cannot be used, or the directory not
+    be written; 3: the run is complete, but a calculation failed for other than physical reasons; 130: stopped by
+    Ctrl-C.
     """
     if unit is not None:
         from compcalc.commands.run import run_unit

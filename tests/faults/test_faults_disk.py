@@ -109,6 +109,7 @@ def test_a_directory_that_is_removed_meanwhile(template, small, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_results_that_are_removed_meanwhile(template, small, undisturbed, tmp_path):
     out = tmp_path / "run"
     arguments = small.command(SLOW, out, *ONE)
