@@ -55,11 +55,20 @@ def test_a_fault_on_every_molecule_is_refused(fault, template, small, tmp_path):
     _refused(template, small, faulty(fault=fault), f"fails on all 3 molecules.*on alkane/02: {words}", tmp_path / "run")
 
 
-@pytest.mark.parametrize("fault", _cases("segfault"))
+@pytest.mark.parametrize("fault", [case for case in _cases("segfault") if case.values != ("raise",)])
 def test_a_fault_during_the_examination_is_refused(fault, template, small, tmp_path):
-    kind, cause = FAULTS[fault]
-    words = cause if kind == "calculator_error" else f"cannot be examined on alkane/02: {kind}: {cause}"
+    words = f"cannot be examined on alkane/02: {': '.join(FAULTS[fault])}"
     _refused(template, small, faulty(fault=fault, on=ETHANE, late=True), words, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_what_is_raised_during_the_examination_costs_its_molecule_alone(template, small, tmp_path):
+    out = tmp_path / "run"
+    ended = template.run(*small.command(faulty(fault="raise", on=ETHANE, late=True), out, *LIMITS))
+    assert ended.code == 3 and "Traceback" not in ended.words, ended
+    assert "alkane/02" in ended.words and "the licence server is down" in ended.words
+    ethane, *others = json.loads((out / "metrics.json").read_text())["static"]["molecules"]
+    assert ethane["n_failed"] == 4 and all(row["n_failed"] == 0 for row in others)
 
 
 def _refused(template, small, potential, words, out):
