@@ -20,7 +20,7 @@ FAULTS = {
     "allocate": ("out_of_memory", r"stopped while using [\d.]+ GiB of memory; the limit is 0.7 GiB"),
     "raise": ("calculator_error", "RuntimeError: the licence server is down"),
 }
-SHORT = {"hang": ("--only", "static")}
+SHORT = {name: ("--only", "static") for name in ("hang", "segfault")}
 """What is left out of the tests that run every time."""
 
 

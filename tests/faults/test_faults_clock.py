@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from faults_cli import CLOCK
 from faults_runs import faulty, stored
 
@@ -56,6 +57,7 @@ def test_a_clock_that_jumps_stops_nothing(template, small, undisturbed, tmp_path
     assert [(path, x) for path, x in durations if not 0 <= x < 1e6] == []
 
 
+@pytest.mark.slow
 def test_files_of_the_future_and_the_past_are_as_good_as_others(template, small, undisturbed, tmp_path):
     out = tmp_path / "run"
     arguments = small.command(SLOW, out, "--workers", 1)

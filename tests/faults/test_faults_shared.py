@@ -36,6 +36,7 @@ def test_two_commands_at_once_both_end_well(template, small, undisturbed, tmp_pa
     assert template.run("verify", out).code == 0
 
 
+@pytest.mark.slow
 def test_a_directory_that_is_moved_half_done_goes_on(template, small, undisturbed, tmp_path):
     out, moved = tmp_path / "run", tmp_path / "elsewhere" / "moved"
     command = template.start(*small.command(SLOW, out, "--workers", 1))

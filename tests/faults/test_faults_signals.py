@@ -59,7 +59,7 @@ def test_ends_at_every_stage_lose_nothing(template, small, undisturbed, tmp_path
     assert not list(out.rglob("*.partial"))
 
 
-@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("which", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])
 def test_a_scheduler_or_a_closed_terminal_ends_all_processes(which, template, small, tmp_path):
     out = tmp_path / "run"
     _says_how_to_go_on(_end(template, small.command(SLOW, out, "--workers", 1), _computing(out), which), which)
