@@ -3,7 +3,9 @@
 import json
 import os
 import shlex
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +13,8 @@ import typer
 from rich.console import Console
 
 from compcalc import __version__
+from compcalc.commands.stopping import Stopper
 from compcalc.errors import CompcalcError
-
-INTERRUPTED = 130
-"""Exit code that typer makes of Ctrl-C."""
 
 app = typer.Typer(
     name="compcalc",
@@ -92,8 +92,9 @@ def run(
     """Test potentials on tasks: errors on known and unseen molecules, then MD on the unseen ones.
 
     A run that was cut off goes on when the same command is given again; with --out a directory can be given further
-    potentials, tasks and replicas. Exit code 0: the run is complete; 2: the input cannot be used; 3: the run is
-    complete, but a calculation failed for other than physical reasons.
+    potentials, tasks and replicas. Exit code 0: the run is complete; 2: the input cannot be used, or the directory not
+    be written; 3: the run is complete, but a calculation failed for other than physical reasons; 130: stopped by
+    Ctrl-C.
     """
     if unit is not None:
         from compcalc.commands.run import run_unit
@@ -447,20 +448,39 @@ def _print_json(content) -> None:
 
 
 def main() -> None:
-    """Entry point: errors that compcalc raises on purpose are printed without a traceback, with exit code 2."""
-    try:
-        app(_several_values(sys.argv[1:]))
-    except CompcalcError as error:
+    """Entry point: errors that compcalc raises on purpose are printed without a traceback, with exit code 2.
+
+    A signal that ends a command gives 128 and its number, as from a shell.
+    """
+    with Stopper() as stopper:
+        try:
+            app(_several_values(sys.argv[1:]))
+        except SystemExit:
+            raise
+        except BaseException as error:
+            code = _stopped(stopper.by) if stopper.by is not None else _failed(error)
+            if code is None:
+                raise
+            raise SystemExit(code) from None
+
+
+def _stopped(by: signal.Signals) -> int:
+    """Whatever was raised: an exception out of a signal may arrive as another one."""
+    with suppress(OSError):  # the terminal may be gone
+        typer.echo(f"\nstopped by {by.name}; give the same command again to go on.", err=True)
+    return 128 + by
+
+
+def _failed(error: BaseException) -> int | None:
+    """Exit code of an error that was foreseen, which is printed."""
+    if isinstance(error, CompcalcError):
         typer.echo(f"error: {error}", err=True)
         sys.stdout.flush()
-        raise SystemExit(2) from None
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            typer.echo("stopped; give the same command again to go on.", err=True)
-        raise
-    except BrokenPipeError:
+        return 2
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+        return 1
+    return None
 
 
 if __name__ == "__main__":

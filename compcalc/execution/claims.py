@@ -15,7 +15,7 @@ class Claims:
     system has none, each process takes what it likes; results are written whole, so that nothing but time is lost.
 
     Args:
-        directory: for the lock files; made when it is needed.
+        directory: for the lock files; made when it is needed, in one that is there.
     """
 
     def __init__(self, directory: Path):
@@ -27,10 +27,10 @@ class Claims:
         name = content_hash(*parts)[:32]
         if name in self._held:
             return True
-        self._directory.mkdir(parents=True, exist_ok=True)
         # Of the process, and not of the thread that takes it.
         lock = FileLock(self._directory / name, thread_local=False)
         try:
+            self._directory.mkdir(exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
             return False

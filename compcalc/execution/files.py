@@ -48,6 +48,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise CannotWriteError(path, error.strerror or str(error)) from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that only this run reads.
+
+    Raises:
+        CannotWriteError: it cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise CannotWriteError(path, error.strerror or str(error)) from error
+
+
 def make_directory(path: Path) -> None:
     """Make a directory and its parents where they are missing.
 

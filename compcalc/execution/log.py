@@ -32,11 +32,17 @@ class RunLog:
         line = json.dumps({**entry, **facts}, default=str) + "\n"
         # One write to a file opened for appending: lines of several processes do not mix.
         with suppress(OSError):
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
             try:
-                os.write(handle, line.encode())
+                os.write(handle, (_end_of_line(handle) + line).encode())
             finally:
                 os.close(handle)
+
+
+def _end_of_line(handle: int) -> str:
+    """What is missing of the last line, where a full disk or a copy that was cut off left a part of it."""
+    size = os.fstat(handle).st_size
+    return "\n" if size and os.pread(handle, 1, size - 1) != b"\n" else ""
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:

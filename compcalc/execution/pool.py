@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compcalc.errors import InputError
+from compcalc.errors import CompcalcError, InputError
 from compcalc.execution.environment import usable_cores
+from compcalc.execution.files import write_bytes
 from compcalc.execution.outcome import Done, Lost
 from compcalc.execution.slot import Slot
 from compcalc.execution.watch import Watch
@@ -79,7 +80,7 @@ class LocalPool:
         self._cores = cores or usable_cores()
         self.capacity = max(1, min(workers, self._cores))
         self._factory, self._output, self._devices = factory, output, devices
-        self._folder = tempfile.TemporaryDirectory(prefix="compcalc-", dir=folder, ignore_cleanup_errors=True)
+        self._folder = _temporary_folder(folder)
         self._slots = [Slot(k, self._setup(k)) for k in range(self.capacity)]
         self._watch = Watch(self._slots, limits, memory_bytes)
         self._jobs = 0
@@ -103,11 +104,14 @@ class LocalPool:
         Returns:
             a future of `Done` or `Lost`; its exception is what the factory raised, or a `CompcalcError` where worker
             processes die while the factory is called.
+
+        Raises:
+            CannotWriteError: the disk of the temporary files is full.
         """
         slot = next(slot for slot in self._slots if slot.free)
         self._jobs += 1
         job, answer = (Path(self._folder.name) / f"{self._jobs}.{end}" for end in ("job", "answer"))
-        job.write_bytes(pickle.dumps(payload, protocol=pickle.HIGHEST_PROTOCOL))
+        write_bytes(job, pickle.dumps(payload, protocol=pickle.HIGHEST_PROTOCOL))
         self._watch.start()
         return slot.begin(job, answer, n_units)
 
@@ -139,6 +143,15 @@ class LocalPool:
         record = Path(self._folder.name) / f"worker-{k}"
         printed = None if self._output is None else Path(self._folder.name) / _PRINTED
         return Setup(self._factory, os.getpid(), record, printed, environment)
+
+
+def _temporary_folder(below: Path | None) -> tempfile.TemporaryDirectory:
+    try:
+        return tempfile.TemporaryDirectory(prefix="compcalc-", dir=below, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise CompcalcError(
+            f"no temporary directory can be made ({error.strerror or error}). Make room, or name another in TMPDIR."
+        ) from error
 
 
 class Here:

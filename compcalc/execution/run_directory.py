@@ -10,7 +10,8 @@ and the outputs of each run: in the directory itself where it is the only one, e
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class RunDirectory:
         """
         self._make()
         facts = json.loads(json.dumps(facts))
-        with FileLock(self.path / _LOCK, timeout=_LOCK_TIMEOUT_S):
+        with self._locked():
             runs = self.runs()
             earlier = runs.get(name)
             if earlier is not None:
@@ -97,13 +98,37 @@ class RunDirectory:
         """Where the outputs of a run belong."""
         return self.path if list(self.runs()) == [name] else self.path / name
 
+    def refuse_unwritable(self) -> None:
+        """Try to write in the directory, or in the nearest above it that is there; leaves nothing.
+
+        Raises:
+            RunDirectoryError: it cannot be written.
+        """
+        there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.is_dir())
+        with self._writing(), tempfile.TemporaryFile(dir=there):
+            pass
+
     def _make(self) -> None:
-        try:
+        with self._writing():
             make_directory(self.path)
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
+        self.refuse_unwritable()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = FileLock(self.path / _LOCK, timeout=_LOCK_TIMEOUT_S)
+        with self._writing():
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, CannotWriteError) as error:
-            reason = getattr(error, "reason", None) or error.strerror
+            reason = getattr(error, "reason", None) or error.strerror or error
             raise RunDirectoryError(
                 f"run directory {self.path} cannot be written ({reason}). Choose another with --out."
             ) from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from compcalc.execution.claims import Claims
+from compcalc.execution.files import make_directory
 from compcalc.execution.log import RunLog
 from compcalc.execution.outcome import Done, Lost
 from compcalc.execution.store import Result, ResultStore
@@ -76,6 +77,7 @@ def run_units(
     Raises:
         Exception: what the executor's factory raised, or the store; what is finished is kept.
     """
+    make_directory(store.directory)
     run = _Run(executor, store, on_lost, followed or Followed(), retry_lost)
     # Gives up the claims also where storing or reporting a result fails.
     with closing(run):

@@ -4,10 +4,9 @@ import multiprocessing
 import os
 import pickle
 import signal
-import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from compcalc.errors import CompcalcError
@@ -79,7 +78,8 @@ class Slot:
         executor, self._executor = self._executor, None
         self._kill()
         if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
+            # Waited for: a thread of it that ends together with this process may fail there, aloud.
+            executor.shutdown(wait=True, cancel_futures=True)
 
     def _send(self, job: Path, future: Future) -> None:
         if self._process is None or not self._process.is_alive():
@@ -96,13 +96,13 @@ class Slot:
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
         self._setup.record.unlink(missing_ok=True)
-        self._executor = ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=worker.start, initargs=[self._setup]
-        )
-        with _deaf_to_interrupts():
+        with worker.signals_held():
+            self._executor = ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn"), initializer=worker.start, initargs=[self._setup]
+            )
             self._executor.submit(os.getpid)
-        # The executor shows its process to nobody, and its exit code tells why it ended.
-        (self._process,) = self._executor._processes.values()
+            # The executor shows its process to nobody, and its exit code tells why it ended.
+            (self._process,) = self._executor._processes.values()
 
     def _ended(self, ended: Future, job: Path, future: Future) -> None:
         if self._executor is None:  # stopped with the run
@@ -167,16 +167,3 @@ def _ending(exitcode: int | None) -> str:
     name = signal.Signals(-exitcode).name if -exitcode in signal.Signals.__members__.values() else f"signal {-exitcode}"
     hint = ", as the system does when memory runs out" if -exitcode == signal.SIGKILL else ""
     return f"was ended by {name}{hint}"
-
-
-@contextmanager
-def _deaf_to_interrupts():
-    """A worker inherits this: Ctrl-C reaches all processes of a terminal, and the run decides what it means."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

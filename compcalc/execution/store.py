@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from compcalc.errors import RunDirectoryError
 from compcalc.execution.files import make_directory, replacing
 from compcalc.execution.units import Unit
 
@@ -36,10 +37,14 @@ class Result:
 
 
 class ResultStore:
-    """Results by unit id below `directory`."""
+    """Results by unit id below `directory`.
+
+    A directory that is removed while the store is in use is not made again: half of the results would be missing in it.
+    """
 
     def __init__(self, directory: Path):
         self.directory = Path(directory)
+        self._was_there = self.directory.is_dir()
 
     def path(self, unit: Unit) -> Path:
         """Where the result of `unit` lies."""
@@ -56,8 +61,14 @@ class ResultStore:
 
         Raises:
             CannotWriteError: the disk is full, or the directory cannot be written.
+            RunDirectoryError: the directory was removed.
         """
         path = self.path(unit)
+        if self._was_there and not self.directory.is_dir():
+            raise RunDirectoryError(
+                f"{self.directory} was removed while results were written to it, and what it held is gone. "
+                "Give the same command again to compute it anew."
+            )
         make_directory(path.parent)
         header = {"unit": unit.id, "hash": unit.hash, "meta": dict(result.meta), "cost": dict(cost or {}), "lost": lost}
         meta = json.dumps(header)

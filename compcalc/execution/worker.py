@@ -13,18 +13,21 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 from compcalc.errors import is_out_of_memory
 from compcalc.execution import progress
 from compcalc.execution.allocator import keep_freed_memory
+from compcalc.execution.files import write_bytes
 from compcalc.execution.outcome import Cost, Done, Lost
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+_HELD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,27 @@ _setup: Setup | None = None
 _work: Callable[[Any], Any] | None = None
 
 
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Put off signals that end a process, while a worker is started that would not be known to whoever stops it.
+
+    The worker inherits this, too: Ctrl-C reaches all processes of a terminal, and the run decides what it means.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        # Started here, the tracker does not die with the terminal; to start it lifts a part of the mask.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def start(setup: Setup) -> None:
     """Make this process a worker; cheap, so that it is over before the first job is waited for."""
     global _setup
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
     _die_with(setup.parent)
     _offer_to_the_memory_killer()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -70,6 +90,7 @@ def compute(job: Path, answer: Path) -> None:
     """Do the pickled job in `job`, and leave a `Done` or a `Lost` in `answer`.
 
     Raises:
+        CannotWriteError: the disk of the temporary files is full.
         Exception: what the factory raised; the work's own exceptions are a `Lost`.
     """
     global _work
@@ -78,7 +99,7 @@ def compute(job: Path, answer: Path) -> None:
         _work = _setup.factory()
     payload = pickle.loads(job.read_bytes())
     progress.enter("working")
-    answer.write_bytes(pickle.dumps(do(_work, payload), protocol=pickle.HIGHEST_PROTOCOL))
+    write_bytes(answer, pickle.dumps(do(_work, payload), protocol=pickle.HIGHEST_PROTOCOL))
     progress.enter("idle")
 
 

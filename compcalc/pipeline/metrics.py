@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from compcalc.execution import ResultStore
+from compcalc.errors import RunDirectoryError
+from compcalc.execution import Result, ResultStore, Unit
 from compcalc.execution.packing import unpack_prediction, unpack_trajectory
 from compcalc.metrics import dynamics as dynamic_metrics
 from compcalc.metrics import static as static_metrics
@@ -15,7 +16,11 @@ from compcalc.units import MEV_PER_EV
 
 
 def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
-    """Every metric of a finished run, from its stored predictions and trajectories alone."""
+    """Every metric of a finished run, from its stored predictions and trajectories alone.
+
+    Raises:
+        RunDirectoryError: a result is missing or damaged.
+    """
     only, given = prepared.settings.only, prepared.given
     static = _static(prepared, store) if given.frames and only != "md" else None
     md = _dynamics(prepared, store, static) if only != "static" else None
@@ -34,7 +39,7 @@ def _checks(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     """What was found on each molecule; a molecule whose process was lost has its `cause` and no findings."""
     rows = []
     for unit in prepared.check_units():
-        facts = store.read(unit).meta
+        facts = _result(store, unit).meta
         examination = facts.get("examination") or {}
         rows.append(
             {
@@ -50,7 +55,7 @@ def _checks(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
 
 def _static(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]:
     units = prepared.static_units()
-    pairs = [(u.payload.frames, unpack_prediction(u.payload.frames.molecule, store.read(u))) for u in units]
+    pairs = [(u.payload.frames, unpack_prediction(u.payload.frames.molecule, _result(store, u))) for u in units]
     n_id = len(prepared.id_frames)
     shift = static_metrics.element_shift(pairs[:n_id])
     rows = [
@@ -97,7 +102,7 @@ def _dynamics(prepared: PreparedRun, store: ResultStore, static: dict | None) ->
     labelled, noise = labelled_runs(prepared, store), _noise(prepared)
     rows = []
     for unit in prepared.md_units():
-        trajectory = unpack_trajectory(unit.payload.molecule, store.read(unit))
+        trajectory = unpack_trajectory(unit.payload.molecule, _result(store, unit))
         frames, protocol = reference.get(trajectory.molecule.name), unit.payload.protocol
         rows.append(
             dynamic_metrics.run_row(
@@ -113,3 +118,14 @@ def _dynamics(prepared: PreparedRun, store: ResultStore, static: dict | None) ->
     order = [one.molecule.name for one in prepared.given.starts]
     rows.sort(key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
     return {"runs": rows, "summary": dynamic_metrics.summarise(rows, prepared.settings.seed)}
+
+
+def _result(store: ResultStore, unit: Unit) -> Result:
+    """Of a unit that was computed before."""
+    result = store.read(unit)
+    if result is None:
+        raise RunDirectoryError(
+            f"the result of {unit.id} is missing or damaged in {store.directory}, though it was computed. "
+            "Give the same command again to compute it anew."
+        )
+    return result

@@ -18,6 +18,10 @@ from compcalc.units import FS_PER_PS
 FRAMES_A_RUN = 10
 """Frames of each trajectory that are labelled, spread evenly and with the last one among them."""
 
+LABEL_DECIMALS = 6
+"""Of labels in eV and eV/angstrom. A self-consistent method is converged no further; its last digits depend on what
+the process computed before."""
+
 
 @dataclass(frozen=True)
 class Relabel(ReferenceTask):
@@ -102,8 +106,8 @@ def _labelled(payload: Relabel, labeller: Labeller) -> Frames:
         except Exception:  # a geometry on which the reference does not converge, as in an explosion
             continue
         kept.append(index)
-        energies.append(energy)
-        forces.append(force)
+        energies.append(round(energy, LABEL_DECIMALS))
+        forces.append(np.round(force, LABEL_DECIMALS))
     shape = (len(kept), len(payload.numbers), 3)
     return _frames(payload, np.array(kept, dtype=int), np.array(energies), np.array(forces).reshape(shape))
 

@@ -25,6 +25,7 @@ from compcalc.report.tables import write_metrics_csv
 TRAJECTORIES = "trajectories"
 OWN_QUESTION = "Does it hold on these molecules?"
 _EXPORTED = "exported.json"
+_FOR_PEOPLE = ("metrics.csv", "report.html")
 _OUTPUTS = (MANIFEST, "metrics.json", "metrics.csv", "report.html", TRAJECTORIES)
 
 
@@ -68,7 +69,8 @@ def write_outputs(prepared: PreparedRun, store: ResultStore, out: Path, manifest
         write_json(out / "metrics.json", metrics)
         write_metrics_csv(out / "metrics.csv", metrics)
         write_html(out / "report.html", manifest, metrics)
-    write_json(out / MANIFEST, manifest)
+        sha256 = {name: _sha256(out / name) for name in _FOR_PEOPLE}
+    write_json(out / MANIFEST, {**manifest, "sha256": sha256})
     return metrics
 
 
@@ -102,6 +104,15 @@ def damaged_exports(prepared: PreparedRun, out: Path) -> list[str]:
         for unit in prepared.md_units()
         if known.get(name := _export_name(unit)) != [unit.hash, _sha256(folder / name)]
     ]
+
+
+def damaged_files(out: Path) -> list[str]:
+    """Names of a run's other files for people that are missing, or not as its run.json has them."""
+    manifest = read_manifest(out)
+    if manifest is None:
+        return [MANIFEST]
+    known = manifest.get("sha256", {})
+    return [name for name in _FOR_PEOPLE if known.get(name) is None or known[name] != _sha256(out / name)]
 
 
 def settle(directory: RunDirectory) -> None:

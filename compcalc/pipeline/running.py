@@ -62,6 +62,7 @@ def run_all(
     _say_what_is_refused(given, progress)
     _refuse_twice(given)
     directory = RunDirectory(out)
+    directory.refuse_unwritable()
     given = [with_kept_replicas(one, directory, progress.notice) for one in given]
     potentials = list(dict.fromkeys(one.spec.text for one in given))
     done: dict[str, dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from compcalc.execution import LocalPool, Lost, ResultStore
 from compcalc.execution.run_directory import RunDirectory
 from compcalc.pipeline.directory import entered_runs
 from compcalc.pipeline.metrics import compute_metrics
-from compcalc.pipeline.outputs import damaged_exports, read_manifest, settle, write_outputs
+from compcalc.pipeline.outputs import damaged_exports, damaged_files, read_manifest, settle, write_outputs
 from compcalc.pipeline.prepared import PreparedRun
 from compcalc.pipeline.single import compute_again
 from compcalc.pipeline.work import PotentialWorker
@@ -97,7 +97,7 @@ def _wrong_outputs(prepared: PreparedRun, store: ResultStore, out: Path) -> Iter
     metrics = compute_metrics(prepared, store)
     if _read(out / "metrics.json") != json.loads(json.dumps(metrics)):
         yield "metrics.json"
-    yield from (name for name in ("metrics.csv", "report.html") if not (out / name).is_file())
+    yield from damaged_files(out)
     yield from (f"trajectories/{name}" for name in damaged_exports(prepared, out))
 
 

@@ -163,16 +163,6 @@ def test_a_plan_as_a_table_and_for_programs(compcalc, tmp_path, tiny_data, tiny_
     assert not list(tmp_path.iterdir())
 
 
-def test_ctrl_c_says_how_to_go_on(compcalc, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("compcalc.commands.run.run_with_progress", interrupted)
-    code, out, err = compcalc("run", "mmff94", "--task", "length")
-    assert (code, out) == (130, "")
-    assert err.strip() == "stopped; give the same command again to go on."
-
-
 def test_a_run_with_technical_failures_exits_with_3(compcalc, tmp_path, tiny_data, tiny_task, tiny_preset):
     (tmp_path / "own.py").write_text(
         "from ase.calculators.lj import LennardJones\n"
