@@ -67,7 +67,10 @@ class ANI(PotentialCalculator):
             self._device = self._torch.device(device)
         except RuntimeError:
             raise InputError("device", device, "cpu, cuda, cuda:0, mps and the like") from None
-        self._model = _load(torchani, folder).to(device=self._device, dtype=self._dtype).eval()
+        loaded = _load(torchani, folder)
+        # As read: single precision would round them by 1e-4 eV.
+        self._self_energies = loaded.energy_shifter.self_energies.double().cpu().numpy().copy()
+        self._model = loaded.to(device=self._device, dtype=self._dtype).eval()
         for parameter in self._model.parameters():
             parameter.requires_grad_(False)
         self._functions = self._networks = None
@@ -75,7 +78,6 @@ class ANI(PotentialCalculator):
             self._functions = SymmetryFunctions(self._model.aev_computer)
             self._networks = FusedNetworks(self._torch, self._model.neural_networks)
         self.known_elements = list(self._model.species)
-        self._self_energies = self._model.energy_shifter.self_energies.double().cpu().numpy()
         self._index_of = np.full(1 + max(NUMBER_OF[symbol] for symbol in self.known_elements), -1)
         self._index_of[[NUMBER_OF[symbol] for symbol in self.known_elements]] = np.arange(len(self.known_elements))
         self.member_energies: np.ndarray | None = None
