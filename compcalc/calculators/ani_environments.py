@@ -38,7 +38,8 @@ class SymmetryFunctions:
             angular=computer.radial_length + computer.angular_sublength * computer.triu_index.cpu().numpy(),
             lengths=((0,) * computer.ShfA.numel(), (0,) * computer.ShfZ.numel()),
         )
-        self.cutoff = float(computer.Rcr)
+        self.cutoff, self.n_elements = float(computer.Rcr), int(computer.num_species)
+        self._found: dict[bytes, tuple[Terms, np.ndarray]] = {}
 
     @staticmethod
     def can_take(computer) -> bool:
@@ -55,6 +56,12 @@ class SymmetryFunctions:
         Returns:
             The constants, for elements numbered within `present`, and the columns of torchani's vectors, (L,).
         """
+        key = present.tobytes()
+        if key not in self._found:
+            self._found[key] = self._chosen(present)
+        return self._found[key]
+
+    def _chosen(self, present):
         terms = self._terms
         upper = terms.angular[present][:, present][np.triu_indices(len(present))]
         starts = np.concatenate([terms.radial[present], upper])
@@ -86,7 +93,9 @@ class Environments:
     """
 
     def __init__(self, functions: SymmetryFunctions, species: np.ndarray, edges: Edges, dtype, threads: int = 1):
-        self.present, local, self.counts = np.unique(species, return_inverse=True, return_counts=True)
+        counts = np.bincount(species, minlength=functions.n_elements)
+        self.present = np.flatnonzero(counts)
+        self.counts, local = counts[self.present], (np.cumsum(counts > 0) - 1)[species]
         terms, self.columns = functions.of_elements(self.present)
         self.order = np.argsort(local, kind="stable")
         rows, starts = np.empty_like(self.order), np.searchsorted(edges.index[0], np.arange(len(species) + 1))
