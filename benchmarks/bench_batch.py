@@ -1,9 +1,9 @@
-"""Energies and forces of 64 diverse molecules: compcalc one by one and batched, against MACECalculator and TorchSim.
+"""Energies and forces of 64 diverse molecules: compcalc one by one and batched, against the models' own calculators.
 
     python -m pytest benchmarks/bench_batch.py --benchmark-group-by=param:model
 
-Compare the rows of one group; absolute times depend on the machine. TorchSim is optional:
-pip install 'compcalc[bench]'.
+These are MACECalculator, TorchSim and torchani's. Compare the rows of one group; absolute times depend on the machine.
+TorchSim is optional: pip install 'compcalc[bench]'.
 """
 
 import warnings
@@ -41,6 +41,13 @@ def _mace_torch():
     from mace.calculators import MACECalculator
 
     return _one_by_one(MACECalculator(model_paths=str(shipped_model()), device="cpu", default_dtype="float32"))
+
+
+def _torchani():
+    calculator = get_calculator("ani:")
+    from torchani.ase import Calculator
+
+    return _one_by_one(Calculator(calculator._model.species, calculator._model))
 
 
 def _torch_sim():
@@ -83,6 +90,7 @@ CASES = {
     "mace: TorchSim": _torch_sim,
     "mace: compcalc one by one": _single("mace:default"),
     "mace: compcalc batched": _batched("mace:default"),
+    "ani: torchani's calculator": _torchani,
     "ani: compcalc one by one": _single("ani:"),
     "ani: compcalc batched": _batched("ani:"),
     "mmff94: compcalc one by one": _single("mmff94"),

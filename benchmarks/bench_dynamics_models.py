@@ -45,6 +45,13 @@ def _mace_torch():
     return MACECalculator(model_paths=str(shipped_model()), device="cpu", default_dtype="float32")
 
 
+def _torchani():
+    calculator = get_calculator("ani:")
+    from torchani.ase import Calculator
+
+    return Calculator(calculator._model.species, calculator._model)
+
+
 def _torch_sim():
     ts = pytest.importorskip("torch_sim")
     torch = import_mace()
@@ -83,6 +90,7 @@ CASES = {
     "mace: TorchSim": _torch_sim,
     "mace: ASE and compcalc": _ase(lambda: get_calculator("mace:default")),
     "mace: compcalc in lockstep": _lockstep("mace:default"),
+    "ani: ASE and torchani": _ase(_torchani),
     "ani: ASE and compcalc": _ase(lambda: get_calculator("ani:")),
     "ani: compcalc in lockstep": _lockstep("ani:"),
 }

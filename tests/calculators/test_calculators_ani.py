@@ -97,6 +97,12 @@ def test_single_precision_agrees(ani, ethanol):
     np.testing.assert_allclose(single.get_forces(ethanol), ani.get_forces(ethanol), atol=1e-4)
 
 
+def test_self_energies_keep_their_digits_in_single_precision(ani):
+    single, one = get_calculator("ani:"), Atoms("O")
+    # -2041 eV, of which the networks give less than 0.1.
+    assert single.get_potential_energy(one) == pytest.approx(ani.get_potential_energy(one), abs=1e-6)
+
+
 def test_atoms_that_see_nobody(ani):
     one = ani.get_potential_energy(Atoms("H"))
     pair = Atoms("H2", [[0, 0, 0], [0, 0, 12]])
