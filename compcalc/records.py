@@ -232,6 +232,7 @@ class Outcome:
         cause: a sentence that names the atoms, values and limits.
         atoms: indices of the atoms concerned.
         phase: `equilibration` or `production`.
+        fragment: indices of the atoms that came off, where a broken bond set some free.
     """
 
     kind: OutcomeKind
@@ -239,6 +240,7 @@ class Outcome:
     cause: str = ""
     atoms: tuple[int, ...] = ()
     phase: str = "production"
+    fragment: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

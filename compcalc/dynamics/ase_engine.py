@@ -1,6 +1,5 @@
 """Runs one molecule through one protocol with ASE's integrators."""
 
-import dataclasses
 import time
 
 import numpy as np
@@ -11,11 +10,13 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from compcalc.dynamics.failures import failure
-from compcalc.dynamics.guard import Guard, Limits
+from compcalc.dynamics.limits import Limits
 from compcalc.dynamics.momenta import remove_rigid_motion
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.recorder import Recorder
 from compcalc.dynamics.seeding import run_generator
+from compcalc.dynamics.start import Start
+from compcalc.dynamics.watch import Step, Watch
 from compcalc.metrics.temperature import degrees_of_freedom, temperature
 from compcalc.records import Molecule, Outcome, OutcomeKind, Trajectory
 
@@ -54,10 +55,10 @@ def run_protocol(
         seed: seed of the run.
         limits: of the guard.
     """
-    rng = run_generator(seed, molecule.name, protocol.name, replica)
+    start = Start(molecule, np.asarray(numbers), np.asarray(positions), bonds, replica)
     recorder = Recorder(protocol, [len(numbers)])
     started = time.perf_counter()
-    run = _Run(numbers, positions, bonds, calculator, protocol, limits or Limits(), rng)
+    run = _Run(start, calculator, protocol, limits or Limits(), seed)
     try:
         run.equilibrate()
         run.produce(recorder)
@@ -78,11 +79,12 @@ def run_protocol(
 
 
 class _Run:
-    def __init__(self, numbers, positions, bonds, calculator, protocol, limits, rng):
-        self.atoms = Atoms(numbers, positions, calculator=calculator)
-        self.calculator, self.protocol, self.rng = calculator, protocol, rng
-        self.bonds, self.limits = bonds, limits
-        self.freedom = 3 * len(numbers)
+    def __init__(self, start, calculator, protocol, limits, seed):
+        self.atoms = Atoms(start.numbers, start.positions, calculator=calculator)
+        self.start, self.calculator, self.protocol = start, calculator, protocol
+        self.limits = limits.at(protocol.temperature_k)
+        self.rng = run_generator(seed, start.molecule.name, protocol.name, start.replica)
+        self.freedom, self.at_rest = 3 * len(start.numbers), False
         self.n_steps = 0
 
     def equilibrate(self) -> None:
@@ -100,6 +102,7 @@ class _Run:
             masses, positions = self.atoms.get_masses(), self.atoms.get_positions()
             self.atoms.set_velocities(remove_rigid_motion(positions, self.atoms.get_velocities(), masses))
             self.freedom = degrees_of_freedom(positions, masses, remove_translation=True, remove_rotation=True)
+            self.at_rest = True
             dynamics = VelocityVerlet(self.atoms, self.protocol.timestep_fs * units.fs)
         else:
             dynamics = self._langevin("production")
@@ -110,30 +113,37 @@ class _Run:
             return _Langevin(self.atoms, self.protocol, self.rng)
 
     def _advance(self, dynamics, steps: int, phase: str, recorder: Recorder | None = None) -> None:
-        guard = Guard(self.atoms.numbers, self.bonds, self.limits)
+        thermostat = isinstance(dynamics, _Langevin)
+        watch = Watch([self.start], [self.freedom], self.protocol, phase, thermostat, self.limits, recorder)
         forces = None
         for step in range(steps + 1):
-            time_fs = step * self.protocol.timestep_fs
-            with self._failures(phase, time_fs):
+            with self._failures(phase, step * self.protocol.timestep_fs):
                 forces = dynamics.step(forces) if step else self.atoms.get_forces()
                 energy = self.atoms.get_potential_energy()
             self.n_steps += step > 0
-            kinetic = self.atoms.get_kinetic_energy()
-            hot = temperature(kinetic, self.freedom)
-            positions, velocities = self.atoms.positions, self.atoms.get_velocities() * units.fs
-            outcome = guard.check(time_fs, positions, velocities, energy, forces, hot)
-            if recorder is not None:
-                ended = [] if outcome is None else [0]
-                recorder.record(step, time_fs, positions, velocities, energy, kinetic, hot, ended)
-            if outcome is not None:
-                raise _Ended(dataclasses.replace(outcome, phase=phase))
+            outcomes = watch.look(step, self._now(energy, forces, getattr(dynamics, "heat", 0.0)))
+            if outcomes:
+                raise _Ended(outcomes[0])
+
+    def _now(self, energy: float, forces: np.ndarray, heat: float) -> Step:
+        kinetic, velocities = self.atoms.get_kinetic_energy(), self.atoms.get_velocities() * units.fs
+        moving = kinetic
+        if self.at_rest:  # the centre of mass is no degree of freedom: what moves it is left out
+            momentum = self.atoms.get_momenta().sum(axis=0)
+            moving = kinetic - 0.5 * momentum @ momentum / self.atoms.get_masses().sum()
+        scalars = (energy, kinetic, temperature(moving, self.freedom), heat)
+        return Step(self.atoms.positions, velocities, forces, *(np.array([value]) for value in scalars))
 
     def _failures(self, phase: str, time_fs: float = 0.0) -> "_Failures":
         return _Failures(phase, time_fs)
 
 
 class _Langevin(LangevinBAOAB):
-    """ASE's BAOAB at a fixed cell, in the units of `Protocol`; its step gives the forces, as that of VelocityVerlet."""
+    """ASE's BAOAB at a fixed cell, in the units of `Protocol`; its step gives the forces, as that of VelocityVerlet.
+
+    Attributes:
+        heat: what the thermostat gave so far, eV.
+    """
 
     def __init__(self, atoms: Atoms, protocol: Protocol, rng: np.random.Generator):
         friction = protocol.friction_per_fs / units.fs
@@ -147,10 +157,16 @@ class _Langevin(LangevinBAOAB):
             hydrostatic=True,
             rng=rng,
         )
+        self.heat = 0.0
 
     def step(self, forces=None) -> np.ndarray:
         super().step()
         return self.atoms.get_forces()
+
+    def _BAOAB_OU(self, gamma_mod):
+        before = self.atoms.get_kinetic_energy()
+        super()._BAOAB_OU(gamma_mod)
+        self.heat += self.atoms.get_kinetic_energy() - before
 
 
 class _Failures:

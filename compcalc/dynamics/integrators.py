@@ -2,7 +2,8 @@
 
 A step is `before` (from the old forces to the new positions), then the new forces, then `after`. Positions in angstrom,
 forces in eV/angstrom, masses in u, times in ASE's unit (angstrom sqrt(u/eV)), so that no factor is needed between them;
-velocities accordingly. Every array is (A, 3) over the A atoms of the batch; `before` returns new arrays.
+velocities accordingly. Arrays are (A, 3) over the A atoms of the batch, (M,) over its M runs; `before` returns new
+arrays.
 """
 
 from collections.abc import Sequence
@@ -26,10 +27,15 @@ class Verlet:
 
     Args:
         masses: u, (A,).
+        sizes: number of atoms of each run, (M,).
         protocol: for its time step.
+
+    Attributes:
+        heat: nothing, for there is no thermostat, eV, (M,).
     """
 
-    def __init__(self, masses: np.ndarray, protocol: Protocol):
+    def __init__(self, masses: np.ndarray, sizes: Sequence[int], protocol: Protocol):
+        self.heat = np.zeros(len(sizes))
         self._step = protocol.timestep_fs * units.fs
         self._kick = 0.5 * self._step / masses[:, None]
 
@@ -46,7 +52,7 @@ class Verlet:
 
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
-        self._kick = self._kick[atoms]
+        self._kick, self.heat = self._kick[atoms], self.heat[runs]
 
 
 class Langevin:
@@ -58,6 +64,9 @@ class Langevin:
         rngs: one generator a run.
         protocol: for its time step, friction and temperature.
         steps: how many will be made; no more random numbers are drawn than these take.
+
+    Attributes:
+        heat: what the thermostat gave so far, eV, (M,).
     """
 
     def __init__(
@@ -68,7 +77,9 @@ class Langevin:
         self._kick = self._half / masses[:, None]
         self._decay = np.exp(-protocol.friction_per_fs * protocol.timestep_fs)
         self._spread = np.sqrt(1.0 - self._decay**2) * _thermal_spread(masses, protocol.temperature_k)
-        self._sizes, self._rngs, self._left = list(sizes), list(rngs), steps
+        self._masses, self._sizes, self._rngs, self._left = masses, list(sizes), list(rngs), steps
+        self.heat = np.zeros(len(self._sizes))
+        self._first = self._firsts()
         self._noise, self._next = np.empty((0, len(masses), 3)), 0
 
     def before(
@@ -77,8 +88,10 @@ class Langevin:
         """Positions and velocities at which the forces are needed."""
         velocities = velocities + self._kick * forces
         positions = positions + self._half * velocities
-        velocities = self._decay * velocities + self._draw()
-        return positions + self._half * velocities, velocities
+        thermal = self._decay * velocities + self._draw()
+        gained = np.einsum("ni,ni->n", thermal - velocities, thermal + velocities)
+        self.heat = self.heat + np.add.reduceat(0.5 * self._masses * gained, self._first)
+        return positions + self._half * thermal, thermal
 
     def after(self, velocities: np.ndarray, forces: np.ndarray) -> np.ndarray:
         """Velocities at the end of the step."""
@@ -87,8 +100,14 @@ class Langevin:
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
         self._kick, self._spread, self._noise = self._kick[atoms], self._spread[atoms], self._noise[:, atoms]
+        self._masses, self.heat = self._masses[atoms], self.heat[runs]
         self._sizes = [size for size, kept in zip(self._sizes, runs, strict=True) if kept]
         self._rngs = [rng for rng, kept in zip(self._rngs, runs, strict=True) if kept]
+        self._first = self._firsts()
+
+    def _firsts(self) -> np.ndarray:
+        """The first atom of each run, (M,)."""
+        return np.concatenate([[0], np.cumsum(self._sizes)[:-1]]).astype(int)
 
     def _draw(self) -> np.ndarray:
         if self._next == len(self._noise):

@@ -1,6 +1,5 @@
 """Runs many molecules and replicas through one protocol together, with one batched evaluation a step."""
 
-import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -9,12 +8,13 @@ from ase import units
 
 from compcalc.dynamics.evaluation import BatchPotential, Evaluator
 from compcalc.dynamics.failures import failure
-from compcalc.dynamics.guard import Limits
 from compcalc.dynamics.integrators import Langevin, Verlet
-from compcalc.dynamics.members import Members, Start
+from compcalc.dynamics.limits import Limits
+from compcalc.dynamics.members import Members
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.recorder import Recorder
-from compcalc.dynamics.screen import Screen
+from compcalc.dynamics.start import Start
+from compcalc.dynamics.watch import Step, Watch
 from compcalc.records import Outcome, OutcomeKind, Trajectory
 
 __all__ = ["Start", "run_lockstep"]
@@ -72,7 +72,7 @@ class _Lockstep:
         self._advance(self._langevin(protocol.equilibration_steps), protocol.equilibration_steps, "equilibration")
         if protocol.name == "nve":
             self.members.stop_rigid_motion()
-            integrator = Verlet(self.members.masses, protocol)
+            integrator = Verlet(self.members.masses, self.members.sizes, protocol)
         else:
             integrator = self._langevin(protocol.production_steps)
         self._advance(integrator, protocol.production_steps, "production")
@@ -101,8 +101,11 @@ class _Lockstep:
         if not len(members):
             return
         begin = [self.starts[index] for index in members.starts]
-        screen = Screen([start.numbers for start in begin], [start.bonds for start in begin], self.limits)
-        parts = (integrator, screen)
+        limits = self.limits.at(self.protocol.temperature_k)
+        recorder = self.recorder if phase == "production" else None
+        thermostat = isinstance(integrator, Langevin)
+        watch = Watch(begin, members.freedom, self.protocol, phase, thermostat, limits, recorder)
+        parts = (integrator, watch)
         for step in range(steps + 1):
             time_fs = step * self.protocol.timestep_fs
             if step:
@@ -116,7 +119,7 @@ class _Lockstep:
             if step:
                 members.velocities = integrator.after(members.velocities, members.forces)
                 self.n_steps += 1
-            self._observe(step, time_fs, phase, parts)
+            self._leave(watch.look(step, self._now(integrator)), parts)
             if not len(members):
                 return
 
@@ -124,17 +127,11 @@ class _Lockstep:
         self.members.energies, self.members.forces, errors = self.evaluate(self.members.batch())
         self._leave({place: failure(error, time_fs, phase) for place, error in errors.items()}, parts)
 
-    def _observe(self, step: int, time_fs: float, phase: str, parts: tuple) -> None:
-        members, screen = self.members, parts[1]
+    def _now(self, integrator: Langevin | Verlet) -> Step:
+        members = self.members
         kinetic = members.kinetic()
-        hot = members.temperatures(kinetic)
-        state = (members.positions, members.velocities, members.energies, members.forces)
-        outcomes = screen.check(time_fs, *state, hot)
-        if phase == "production":
-            velocities = members.velocities * units.fs
-            scalars = (members.energies, kinetic, hot)
-            self.recorder.record(step, time_fs, members.positions, velocities, *scalars, ended=list(outcomes))
-        self._leave({run: dataclasses.replace(outcome, phase=phase) for run, outcome in outcomes.items()}, parts)
+        hot, velocities = members.temperatures(kinetic), members.velocities * units.fs
+        return Step(members.positions, velocities, members.forces, members.energies, kinetic, hot, integrator.heat)
 
     def _leave(self, outcomes: dict[int, Outcome], parts: tuple) -> None:
         """End the runs that have an outcome, and go on with the others."""

@@ -1,7 +1,6 @@
 """The state of molecules that advance together. Symbols in the shapes: M runs that still go on, A their atoms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from ase.data import atomic_masses
@@ -10,28 +9,10 @@ from compcalc.dynamics.integrators import thermal_velocities
 from compcalc.dynamics.momenta import remove_rigid_motion
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.seeding import run_generator
+from compcalc.dynamics.start import Start
 from compcalc.metrics.temperature import degrees_of_freedom
-from compcalc.records import Batch, Molecule
+from compcalc.records import Batch
 from compcalc.units import KB_EV_PER_K
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where one run begins.
-
-    Attributes:
-        molecule: which molecule.
-        numbers: atomic numbers, (N,).
-        positions: starting geometry, angstrom, (N, 3).
-        bonds: its bonded pairs, (B, 2).
-        replica: index of the replica.
-    """
-
-    molecule: Molecule
-    numbers: np.ndarray
-    positions: np.ndarray
-    bonds: np.ndarray
-    replica: int = 0
 
 
 class Members:
@@ -52,7 +33,7 @@ class Members:
         masses = np.split(self.masses, batch.offsets[1:-1])
         drawn = [thermal_velocities(m, protocol.temperature_k, rng) for m, rng in zip(masses, self.rngs, strict=True)]
         self.velocities = np.concatenate(drawn)
-        self.freedom = 3.0 * self.sizes
+        self.freedom, self._at_rest = 3.0 * self.sizes, False
         # Filled by the first evaluation, in the equilibration.
         self.energies, self.forces = np.full(len(starts), np.nan), np.full(self.positions.shape, np.nan)
         self._index()
@@ -70,11 +51,18 @@ class Members:
         return np.add.reduceat(0.5 * self.masses * squared, self.offsets[:-1])
 
     def temperatures(self, kinetic: np.ndarray) -> np.ndarray:
-        """K, (M,); NaN where no degrees of freedom are left."""
+        """K, (M,); NaN where no degrees of freedom are left.
+
+        Where the centres of mass are no degrees of freedom, what moves them is left out.
+        """
+        if self._at_rest:
+            momentum = np.add.reduceat(self.masses[:, None] * self.velocities, self.offsets[:-1])
+            kinetic = kinetic - 0.5 * np.einsum("mi,mi->m", momentum, momentum) / self._total_masses
         return 2 * kinetic / (KB_EV_PER_K * np.where(self.freedom > 0, self.freedom, np.nan))
 
     def stop_rigid_motion(self) -> None:
         """Take the motion of each molecule as a whole out of the velocities and of the degrees of freedom."""
+        self._at_rest = True
         for place, (start, stop) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
             atoms = slice(start, stop)
             positions, masses = self.positions[atoms], self.masses[atoms]
@@ -92,3 +80,4 @@ class Members:
 
     def _index(self) -> None:
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)])
+        self._total_masses = np.add.reduceat(self.masses, self.offsets[:-1]) if len(self) else np.empty(0)

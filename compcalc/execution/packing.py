@@ -78,6 +78,7 @@ def pack_trajectory(trajectory: Trajectory) -> Result:
                 "cause": outcome.cause,
                 "atoms": [int(atom) for atom in outcome.atoms],
                 "phase": outcome.phase,
+                "fragment": [int(atom) for atom in outcome.fragment],
             },
         },
     )
@@ -87,7 +88,12 @@ def unpack_trajectory(molecule: Molecule, result: Result) -> Trajectory:
     """The trajectory in a dynamic unit's result."""
     ended = result.meta["outcome"]
     outcome = Outcome(
-        OutcomeKind(ended["kind"]), ended["time_ps"], ended["cause"], tuple(ended["atoms"]), ended["phase"]
+        OutcomeKind(ended["kind"]),
+        ended["time_ps"],
+        ended["cause"],
+        tuple(ended["atoms"]),
+        ended["phase"],
+        tuple(ended.get("fragment", ())),
     )
     facts = {name: result.meta[name] for name in _TRAJECTORY_FACTS}
     arrays = {name: result.arrays[name] for name in _TRAJECTORY_ARRAYS}

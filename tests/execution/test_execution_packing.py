@@ -86,6 +86,12 @@ def test_atom_indices_may_be_numpy_integers(tmp_path):
     assert after.outcome.atoms == (0, 2)
 
 
+def test_the_atoms_that_came_off(tmp_path):
+    before = _trajectory(Outcome(OutcomeKind.BOND_BROKEN, 0.1, "x", (0, 1), fragment=tuple(np.array([1, 2]))))
+    after = unpack_trajectory(WATER, _through_store(tmp_path, pack_trajectory(before)))
+    assert after.outcome.fragment == (1, 2)
+
+
 def test_a_prediction_with_failures(tmp_path):
     energy, forces = RNG.normal(size=3), RNG.normal(size=(3, 3, 3))
     energy[1], forces[1] = np.nan, np.nan

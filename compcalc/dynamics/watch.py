@@ -1,0 +1,80 @@
+"""What looks at every step of runs that advance together: guards, the balance of energy, and the record.
+
+Symbols in the shapes: M runs, A atoms of all.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from compcalc.dynamics.balance import Balance
+from compcalc.dynamics.limits import Limits
+from compcalc.dynamics.protocols import Protocol
+from compcalc.dynamics.recorder import Recorder
+from compcalc.dynamics.screen import Screen
+from compcalc.dynamics.start import Start
+from compcalc.records import Outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """The state of the runs at one step.
+
+    Attributes:
+        positions: angstrom, (A, 3).
+        velocities: angstrom/fs, (A, 3).
+        forces: eV/angstrom, (A, 3).
+        energies: potential energies, eV, (M,).
+        kinetic: kinetic energies, eV, (M,).
+        hot: temperatures, K, (M,); NaN where they are undefined.
+        heat: what a thermostat gave since the start of the phase, eV, (M,).
+    """
+
+    positions: np.ndarray
+    velocities: np.ndarray
+    forces: np.ndarray
+    energies: np.ndarray
+    kinetic: np.ndarray
+    hot: np.ndarray
+    heat: np.ndarray
+
+
+class Watch:
+    """Watches one phase.
+
+    Args:
+        starts: one entry a run.
+        freedom: degrees of freedom of each run, (M,).
+        protocol: what is run.
+        phase: `equilibration` or `production`.
+        thermostat: whether one is at work.
+        limits: of the guards.
+        recorder: gets every step of production.
+    """
+
+    def __init__(
+        self, starts: Sequence[Start], freedom: Sequence[float], protocol: Protocol, phase: str, thermostat: bool,
+        limits: Limits, recorder: Recorder | None = None,
+    ):  # fmt: skip
+        self._protocol, self._phase, self._recorder = protocol, phase, recorder
+        geometry = ([getattr(start, name) for start in starts] for name in ("numbers", "bonds", "positions"))
+        numbers, bonds, positions = geometry
+        self._screen = Screen(numbers, bonds, limits, positions)
+        self._balance = Balance(freedom, protocol, thermostat)
+
+    def look(self, step: int, now: Step) -> dict[int, Outcome]:
+        """Record step number `step` of the phase; index of a run -> the outcome that ends it here."""
+        time_fs = step * self._protocol.timestep_fs
+        self._balance.add(now.energies, now.kinetic, now.heat)
+        state = (now.positions, now.velocities, now.energies, now.forces, now.hot, self._balance.rise_k)
+        outcomes = self._screen.check(time_fs, *state)
+        if self._recorder is not None:
+            scalars = (now.energies, now.kinetic, now.hot)
+            self._recorder.record(step, time_fs, now.positions, now.velocities, *scalars, ended=list(outcomes))
+        return {run: dataclasses.replace(outcome, phase=self._phase) for run, outcome in outcomes.items()}
+
+    def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
+        """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
+        for part in (self._screen, self._balance):
+            part.keep(runs, atoms)
