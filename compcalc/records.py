@@ -1,7 +1,7 @@
 """Frozen, shape-checked records that pass between the stages.
 
 Symbols in the shapes: T frames, N atoms, M molecules of a batch, A atoms of a batch, B bonds, S logged steps, F stored
-frames. Units as in `compcalc.units`.
+frames, E event frames. Units as in `compcalc.units`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -263,6 +263,10 @@ class Trajectory:
         outcome: how the run ended.
         n_steps: time steps made, equilibration included.
         seconds: wall time, s.
+        event_time_fs: times of the last steps of a run that did not complete, fs from the start of the outcome's phase,
+            (E,).
+        event_positions: angstrom, (E, N, 3).
+        event_energy: potential energy, eV, (E,); NaN where the potential gave none.
     """
 
     molecule: Molecule
@@ -280,9 +284,14 @@ class Trajectory:
     outcome: Outcome
     n_steps: int
     seconds: float = float("nan")
+    event_time_fs: np.ndarray | None = None
+    event_positions: np.ndarray | None = None
+    event_energy: np.ndarray | None = None
 
     def __post_init__(self):
         s, f, n = len(self.log_time_fs), len(self.frame_time_fs), len(self.numbers)
+        _fill(self, event_time_fs=(0,), event_positions=(0, n, 3), event_energy=(0,))
+        e = len(self.event_time_fs)
         _check_shapes(
             self,
             log_time_fs=(s,),
@@ -292,7 +301,17 @@ class Trajectory:
             frame_time_fs=(f,),
             positions=(f, n, 3),
             velocities=(f, n, 3),
+            event_time_fs=(e,),
+            event_positions=(e, n, 3),
+            event_energy=(e,),
         )
+
+
+def _fill(record, **shapes: tuple[int, ...]) -> None:
+    """Put empty arrays in the place of those that were not given."""
+    for name, shape in shapes.items():
+        if getattr(record, name) is None:
+            object.__setattr__(record, name, np.empty(shape))
 
 
 def _check_shapes(record, **expected: tuple[int, ...]) -> None:

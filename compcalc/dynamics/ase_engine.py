@@ -59,12 +59,14 @@ def run_protocol(
     recorder = Recorder(protocol, [len(numbers)])
     started = time.perf_counter()
     run = _Run(start, calculator, protocol, limits or Limits(), seed)
+    events = {}
     try:
         run.equilibrate()
         run.produce(recorder)
         outcome = Outcome(OutcomeKind.COMPLETED, protocol.production_ps)
     except _Ended as ended:
         outcome = ended.outcome
+        events = run.watch.event(0, outcome, run.atoms.get_positions()) if run.watch else {}
     return Trajectory(
         molecule=molecule,
         protocol=protocol.name,
@@ -75,6 +77,7 @@ def run_protocol(
         n_steps=run.n_steps,
         seconds=time.perf_counter() - started,
         **recorder.arrays(0),
+        **events,
     )
 
 
@@ -86,6 +89,7 @@ class _Run:
         self.rng = run_generator(seed, start.molecule.name, protocol.name, start.replica)
         self.freedom, self.at_rest = 3 * len(start.numbers), False
         self.n_steps = 0
+        self.watch: Watch | None = None
 
     def equilibrate(self) -> None:
         """Langevin from Maxwell-Boltzmann velocities at the target temperature."""
@@ -93,35 +97,39 @@ class _Run:
         thermalize_momenta(self.atoms, protocol.temperature_k, rng=self.rng)
         with self._failures("equilibration"):
             getattr(self.calculator, "forget", lambda: None)()
+        self._begin("equilibration", thermostat=True)
+        with self._failures("equilibration"):
             getattr(self.calculator, "prepare", lambda atoms: None)(self.atoms)
         self._advance(self._langevin("equilibration"), protocol.equilibration_steps, "equilibration")
 
     def produce(self, recorder: Recorder) -> None:
         """The protocol itself. NVE starts at rest as a whole; Langevin heats all 3N degrees of freedom."""
-        if self.protocol.name == "nve":
+        nve = self.protocol.name == "nve"
+        if nve:
             masses, positions = self.atoms.get_masses(), self.atoms.get_positions()
             self.atoms.set_velocities(remove_rigid_motion(positions, self.atoms.get_velocities(), masses))
             self.freedom = degrees_of_freedom(positions, masses, remove_translation=True, remove_rotation=True)
             self.at_rest = True
-            dynamics = VelocityVerlet(self.atoms, self.protocol.timestep_fs * units.fs)
-        else:
-            dynamics = self._langevin("production")
-        self._advance(dynamics, self.protocol.production_steps, "production", recorder)
+        self._begin("production", not nve, recorder)
+        step = self.protocol.timestep_fs * units.fs
+        dynamics = VelocityVerlet(self.atoms, step) if nve else self._langevin("production")
+        self._advance(dynamics, self.protocol.production_steps, "production")
+
+    def _begin(self, phase: str, thermostat: bool, recorder: Recorder | None = None) -> None:
+        self.watch = Watch([self.start], [self.freedom], self.protocol, phase, thermostat, self.limits, recorder)
 
     def _langevin(self, phase: str) -> "_Langevin":
         with self._failures(phase):  # it asks for the forces at once
             return _Langevin(self.atoms, self.protocol, self.rng)
 
-    def _advance(self, dynamics, steps: int, phase: str, recorder: Recorder | None = None) -> None:
-        thermostat = isinstance(dynamics, _Langevin)
-        watch = Watch([self.start], [self.freedom], self.protocol, phase, thermostat, self.limits, recorder)
+    def _advance(self, dynamics, steps: int, phase: str) -> None:
         forces = None
         for step in range(steps + 1):
             with self._failures(phase, step * self.protocol.timestep_fs):
                 forces = dynamics.step(forces) if step else self.atoms.get_forces()
                 energy = self.atoms.get_potential_energy()
             self.n_steps += step > 0
-            outcomes = watch.look(step, self._now(energy, forces, getattr(dynamics, "heat", 0.0)))
+            outcomes = self.watch.look(step, self._now(energy, forces, getattr(dynamics, "heat", 0.0)))
             if outcomes:
                 raise _Ended(outcomes[0])
 
@@ -132,7 +140,7 @@ class _Run:
             momentum = self.atoms.get_momenta().sum(axis=0)
             moving = kinetic - 0.5 * momentum @ momentum / self.atoms.get_masses().sum()
         scalars = (energy, kinetic, temperature(moving, self.freedom), heat)
-        return Step(self.atoms.positions, velocities, forces, *(np.array([value]) for value in scalars))
+        return Step(self.atoms.get_positions(), velocities, forces, *(np.array([value]) for value in scalars))
 
     def _failures(self, phase: str, time_fs: float = 0.0) -> "_Failures":
         return _Failures(phase, time_fs)

@@ -140,7 +140,10 @@ class _Lockstep:
         self._share_time()
         members = self.members
         for place, outcome in outcomes.items():
+            atoms = slice(members.offsets[place], members.offsets[place + 1])
+            events = parts[1].event(place, outcome, members.positions[atoms]) if parts else {}
             self.ended[int(members.starts[place])] = {
+                **events,
                 "outcome": outcome,
                 "degrees_of_freedom": int(members.freedom[place]),
                 "n_steps": self.n_steps,

@@ -9,17 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from compcalc.dynamics.balance import Balance
+from compcalc.dynamics.event_frames import EventFrames
 from compcalc.dynamics.limits import Limits
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.recorder import Recorder
 from compcalc.dynamics.screen import Screen
 from compcalc.dynamics.start import Start
 from compcalc.records import Outcome
+from compcalc.units import FS_PER_PS
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """The state of the runs at one step.
+    """The state of the runs at one step; the arrays must stay as they are.
 
     Attributes:
         positions: angstrom, (A, 3).
@@ -62,10 +64,12 @@ class Watch:
         numbers, bonds, positions = geometry
         self._screen = Screen(numbers, bonds, limits, positions)
         self._balance = Balance(freedom, protocol, thermostat)
+        self._frames = EventFrames([len(z) for z in numbers], protocol)
 
     def look(self, step: int, now: Step) -> dict[int, Outcome]:
         """Record step number `step` of the phase; index of a run -> the outcome that ends it here."""
         time_fs = step * self._protocol.timestep_fs
+        self._frames.add(step, time_fs, now.positions, now.energies)
         self._balance.add(now.energies, now.kinetic, now.heat)
         state = (now.positions, now.velocities, now.energies, now.forces, now.hot, self._balance.rise_k)
         outcomes = self._screen.check(time_fs, *state)
@@ -74,7 +78,17 @@ class Watch:
             self._recorder.record(step, time_fs, now.positions, now.velocities, *scalars, ended=list(outcomes))
         return {run: dataclasses.replace(outcome, phase=self._phase) for run, outcome in outcomes.items()}
 
+    def event(self, run: int, outcome: Outcome, positions: np.ndarray) -> dict[str, np.ndarray]:
+        """The event frames of a run that ends with `outcome`, by their names in `Trajectory`.
+
+        Args:
+            run: its index.
+            outcome: how it ends.
+            positions: where its atoms are, angstrom, (N, 3).
+        """
+        return self._frames.arrays(run, outcome.time_ps * FS_PER_PS, positions)
+
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
-        for part in (self._screen, self._balance):
+        for part in (self._screen, self._balance, self._frames):
             part.keep(runs, atoms)

@@ -16,6 +16,8 @@ _TRAJECTORY_ARRAYS = (
     "positions",
     "velocities",
 )
+_TRAJECTORY_EXTRAS = ("event_time_fs", "event_positions", "event_energy")
+"""Arrays that a stored trajectory may lack."""
 _TRAJECTORY_FACTS = ("protocol", "replica", "degrees_of_freedom", "n_steps", "seconds")
 
 
@@ -68,7 +70,7 @@ def pack_trajectory(trajectory: Trajectory) -> Result:
     outcome = trajectory.outcome
     facts = {name: getattr(trajectory, name) for name in _TRAJECTORY_FACTS}
     return Result(
-        {name: getattr(trajectory, name) for name in _TRAJECTORY_ARRAYS},
+        {name: getattr(trajectory, name) for name in _TRAJECTORY_ARRAYS + _TRAJECTORY_EXTRAS},
         {
             **facts,
             "molecule": trajectory.molecule.name,
@@ -97,7 +99,8 @@ def unpack_trajectory(molecule: Molecule, result: Result) -> Trajectory:
     )
     facts = {name: result.meta[name] for name in _TRAJECTORY_FACTS}
     arrays = {name: result.arrays[name] for name in _TRAJECTORY_ARRAYS}
-    return Trajectory(molecule=molecule, outcome=outcome, **arrays, **facts)
+    extras = {name: result.arrays.get(name) for name in _TRAJECTORY_EXTRAS}
+    return Trajectory(molecule=molecule, outcome=outcome, **arrays, **extras, **facts)
 
 
 def lost_trajectory(

@@ -15,7 +15,7 @@ from compcalc.records import Batch, BatchResult, Molecule, Trajectory
 
 ARRAYS = (
     "numbers", "log_time_fs", "potential_energy", "kinetic_energy", "temperature", "frame_time_fs", "positions",
-    "velocities",
+    "velocities", "event_time_fs", "event_positions", "event_energy",
 )  # fmt: skip
 
 

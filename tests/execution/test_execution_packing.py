@@ -1,7 +1,7 @@
 """Records survive the way through a result store unchanged."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -55,6 +55,9 @@ def _trajectory(outcome, steps=6, frames=2):
         outcome=outcome,
         n_steps=17,
         seconds=1.25,
+        event_time_fs=np.arange(3.0),
+        event_positions=RNG.normal(size=(3, 3, 3)),
+        event_energy=RNG.normal(size=3),
     )
 
 
@@ -84,6 +87,13 @@ def test_atom_indices_may_be_numpy_integers(tmp_path):
     before = _trajectory(Outcome(OutcomeKind.BOND_BROKEN, 0.1, "x", tuple(np.array([0, 2]))))
     after = unpack_trajectory(WATER, _through_store(tmp_path, pack_trajectory(before)))
     assert after.outcome.atoms == (0, 2)
+
+
+def test_a_trajectory_that_was_stored_without_its_extras():
+    result = pack_trajectory(_trajectory(Outcome(OutcomeKind.COMPLETED, 0.1)))
+    arrays = {name: array for name, array in result.arrays.items() if not name.startswith("event")}
+    after = unpack_trajectory(WATER, replace(result, arrays=arrays))
+    assert after.event_positions.shape == (0, 3, 3) and after.event_time_fs.shape == after.event_energy.shape == (0,)
 
 
 def test_the_atoms_that_came_off(tmp_path):
