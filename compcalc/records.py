@@ -1,7 +1,7 @@
 """Frozen, shape-checked records that pass between the stages.
 
 Symbols in the shapes: T frames, N atoms, M molecules of a batch, A atoms of a batch, B bonds, S logged steps, F stored
-frames, E event frames. Units as in `compcalc.units`.
+frames, E event frames, K logged steps of a control. Units as in `compcalc.units`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -249,7 +249,7 @@ class Trajectory:
 
     Attributes:
         molecule: which molecule.
-        protocol: `nve` or `nvt`.
+        protocol: name of the protocol.
         replica: index of the replica.
         numbers: atomic numbers, (N,).
         log_time_fs: fs from the start of production, (S,).
@@ -267,6 +267,9 @@ class Trajectory:
             (E,).
         event_positions: angstrom, (E, N, 3).
         event_energy: potential energy, eV, (E,); NaN where the potential gave none.
+        control_time_fs: fs from the start of production, of the same run at half of the time step, (K,).
+        control_energy: its potential plus kinetic energy, eV, (K,).
+        kind: `nve`, `nvt` or `heat`; empty where the protocol's name says it.
     """
 
     molecule: Molecule
@@ -287,11 +290,15 @@ class Trajectory:
     event_time_fs: np.ndarray | None = None
     event_positions: np.ndarray | None = None
     event_energy: np.ndarray | None = None
+    control_time_fs: np.ndarray | None = None
+    control_energy: np.ndarray | None = None
+    kind: str = ""
 
     def __post_init__(self):
         s, f, n = len(self.log_time_fs), len(self.frame_time_fs), len(self.numbers)
         _fill(self, event_time_fs=(0,), event_positions=(0, n, 3), event_energy=(0,))
-        e = len(self.event_time_fs)
+        _fill(self, control_time_fs=(0,), control_energy=(0,))
+        e, k = len(self.event_time_fs), len(self.control_time_fs)
         _check_shapes(
             self,
             log_time_fs=(s,),
@@ -304,7 +311,14 @@ class Trajectory:
             event_time_fs=(e,),
             event_positions=(e, n, 3),
             event_energy=(e,),
+            control_time_fs=(k,),
+            control_energy=(k,),
         )
+
+    @property
+    def ensemble(self) -> str:
+        """Kind of the protocol: `nve`, `nvt` or `heat`."""
+        return self.kind or self.protocol
 
 
 def _fill(record, **shapes: tuple[int, ...]) -> None:

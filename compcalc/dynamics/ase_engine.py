@@ -5,10 +5,11 @@ import time
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
-from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
+from compcalc.dynamics.ase_langevin import AseLangevin
+from compcalc.dynamics.control import control_arrays
 from compcalc.dynamics.failures import failure
 from compcalc.dynamics.limits import Limits
 from compcalc.dynamics.momenta import remove_rigid_motion
@@ -59,17 +60,18 @@ def run_protocol(
     recorder = Recorder(protocol, [len(numbers)])
     started = time.perf_counter()
     run = _Run(start, calculator, protocol, limits or Limits(), seed)
-    events = {}
     try:
         run.equilibrate()
         run.produce(recorder)
         outcome = Outcome(OutcomeKind.COMPLETED, protocol.production_ps)
+        extras = run.control() if protocol.control_ps else {}
     except _Ended as ended:
         outcome = ended.outcome
-        events = run.watch.event(0, outcome, run.atoms.get_positions()) if run.watch else {}
+        extras = run.watch.event(0, outcome, run.atoms.get_positions()) if run.watch else {}
     return Trajectory(
         molecule=molecule,
         protocol=protocol.name,
+        kind=protocol.kind or "",
         replica=replica,
         numbers=np.asarray(numbers),
         degrees_of_freedom=run.freedom,
@@ -77,7 +79,7 @@ def run_protocol(
         n_steps=run.n_steps,
         seconds=time.perf_counter() - started,
         **recorder.arrays(0),
-        **events,
+        **extras,
     )
 
 
@@ -85,11 +87,12 @@ class _Run:
     def __init__(self, start, calculator, protocol, limits, seed):
         self.atoms = Atoms(start.numbers, start.positions, calculator=calculator)
         self.start, self.calculator, self.protocol = start, calculator, protocol
-        self.limits = limits.at(protocol.temperature_k)
+        self.limits = limits.at(max(protocol.temperature_k, protocol.end_temperature_k))
         self.rng = run_generator(seed, start.molecule.name, protocol.name, start.replica)
         self.freedom, self.at_rest = 3 * len(start.numbers), False
         self.n_steps = 0
         self.watch: Watch | None = None
+        self.origin = self.atoms.copy()
 
     def equilibrate(self) -> None:
         """Langevin from Maxwell-Boltzmann velocities at the target temperature."""
@@ -104,23 +107,44 @@ class _Run:
 
     def produce(self, recorder: Recorder) -> None:
         """The protocol itself. NVE starts at rest as a whole; Langevin heats all 3N degrees of freedom."""
-        nve = self.protocol.name == "nve"
+        nve = self.protocol.ensemble == "nve"
         if nve:
             masses, positions = self.atoms.get_masses(), self.atoms.get_positions()
             self.atoms.set_velocities(remove_rigid_motion(positions, self.atoms.get_velocities(), masses))
             self.freedom = degrees_of_freedom(positions, masses, remove_translation=True, remove_rotation=True)
             self.at_rest = True
+            self.origin = self.atoms.copy()
         self._begin("production", not nve, recorder)
         step = self.protocol.timestep_fs * units.fs
         dynamics = VelocityVerlet(self.atoms, step) if nve else self._langevin("production")
         self._advance(dynamics, self.protocol.production_steps, "production")
 
+    def control(self) -> dict[str, np.ndarray]:
+        """Run the first part again at half of the time step; what it logged, by the names in `Trajectory`."""
+        half, atoms = self.protocol.control, self.atoms
+        log = Recorder(half, [len(atoms)])
+        atoms.set_positions(self.origin.positions)
+        atoms.set_momenta(self.origin.get_momenta())
+        dynamics, forces = VelocityVerlet(atoms, half.timestep_fs * units.fs), None
+        for step in range(half.production_steps + 1):
+            try:
+                forces = dynamics.step(forces) if step else atoms.get_forces()
+                energy = atoms.get_potential_energy()
+            except Exception:
+                break
+            if not np.isfinite(forces).all():
+                break
+            self.n_steps += step > 0
+            state = (atoms.positions, atoms.get_velocities(), energy, atoms.get_kinetic_energy(), np.nan)
+            log.record(step, step * half.timestep_fs, *state)
+        return control_arrays(log, 0)
+
     def _begin(self, phase: str, thermostat: bool, recorder: Recorder | None = None) -> None:
         self.watch = Watch([self.start], [self.freedom], self.protocol, phase, thermostat, self.limits, recorder)
 
-    def _langevin(self, phase: str) -> "_Langevin":
+    def _langevin(self, phase: str) -> AseLangevin:
         with self._failures(phase):  # it asks for the forces at once
-            return _Langevin(self.atoms, self.protocol, self.rng)
+            return AseLangevin(self.atoms, self.protocol, self.rng, phase)
 
     def _advance(self, dynamics, steps: int, phase: str) -> None:
         forces = None
@@ -144,37 +168,6 @@ class _Run:
 
     def _failures(self, phase: str, time_fs: float = 0.0) -> "_Failures":
         return _Failures(phase, time_fs)
-
-
-class _Langevin(LangevinBAOAB):
-    """ASE's BAOAB at a fixed cell, in the units of `Protocol`; its step gives the forces, as that of VelocityVerlet.
-
-    Attributes:
-        heat: what the thermostat gave so far, eV.
-    """
-
-    def __init__(self, atoms: Atoms, protocol: Protocol, rng: np.random.Generator):
-        friction = protocol.friction_per_fs / units.fs
-        super().__init__(
-            atoms,
-            protocol.timestep_fs * units.fs,
-            # Without friction there is no thermostat, which ASE is told by giving no temperature.
-            temperature_K=protocol.temperature_k if friction else None,
-            T_tau=1 / friction if friction else None,
-            # Says nothing at a fixed cell, but spares a matrix exponential a step.
-            hydrostatic=True,
-            rng=rng,
-        )
-        self.heat = 0.0
-
-    def step(self, forces=None) -> np.ndarray:
-        super().step()
-        return self.atoms.get_forces()
-
-    def _BAOAB_OU(self, gamma_mod):
-        before = self.atoms.get_kinetic_energy()
-        super()._BAOAB_OU(gamma_mod)
-        self.heat += self.atoms.get_kinetic_energy() - before
 
 
 class _Failures:

@@ -62,8 +62,9 @@ class Langevin:
         masses: u, (A,).
         sizes: number of atoms of each run, (M,).
         rngs: one generator a run.
-        protocol: for its time step, friction and temperature.
-        steps: how many will be made; no more random numbers are drawn than these take.
+        protocol: for its time step, friction and temperatures.
+        phase: `production`, in which `heat` warms, or `equilibration`. No more random numbers are drawn than its steps
+            take.
 
     Attributes:
         heat: what the thermostat gave so far, eV, (M,).
@@ -71,13 +72,16 @@ class Langevin:
 
     def __init__(
         self, masses: np.ndarray, sizes: Sequence[int], rngs: Sequence[np.random.Generator], protocol: Protocol,
-        steps: int,
+        phase: str,
     ):  # fmt: skip
         self._half = 0.5 * protocol.timestep_fs * units.fs
         self._kick = self._half / masses[:, None]
         self._decay = np.exp(-protocol.friction_per_fs * protocol.timestep_fs)
-        self._spread = np.sqrt(1.0 - self._decay**2) * _thermal_spread(masses, protocol.temperature_k)
-        self._masses, self._sizes, self._rngs, self._left = masses, list(sizes), list(rngs), steps
+        self._spread = np.sqrt(1.0 - self._decay**2) * _thermal_spread(masses, 1.0)
+        production = phase == "production"
+        self._steps = protocol.production_steps if production else protocol.equilibration_steps
+        self._protocol, self._warms, self._drawn = protocol, production, 0
+        self._masses, self._sizes, self._rngs = masses, list(sizes), list(rngs)
         self.heat = np.zeros(len(self._sizes))
         self._first = self._firsts()
         self._noise, self._next = np.empty((0, len(masses), 3)), 0
@@ -111,9 +115,11 @@ class Langevin:
 
     def _draw(self) -> np.ndarray:
         if self._next == len(self._noise):
-            block = min(_BLOCK, self._left)
-            drawn = [rng.standard_normal((block, n, 3)) for rng, n in zip(self._rngs, self._sizes, strict=True)]
-            self._noise, self._next, self._left = np.concatenate(drawn, axis=1) * self._spread, 0, self._left - block
+            steps = np.arange(self._drawn, min(self._drawn + _BLOCK, self._steps)) + 1
+            kelvin = self._protocol.thermostat_k(steps if self._warms else np.zeros(len(steps)))
+            drawn = [rng.standard_normal((len(steps), n, 3)) for rng, n in zip(self._rngs, self._sizes, strict=True)]
+            self._noise = np.concatenate(drawn, axis=1) * self._spread * np.sqrt(kelvin)[:, None, None]
+            self._next, self._drawn = 0, self._drawn + len(steps)
         self._next += 1
         return self._noise[self._next - 1]
 

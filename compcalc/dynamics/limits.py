@@ -3,10 +3,8 @@
 import dataclasses
 from dataclasses import dataclass
 
-import numpy as np
-
-HOT = 1 + 10 * np.sqrt(2 / 3)
-"""A single atom's kinetic temperature stays below this multiple of the thermostat's: ten standard deviations above."""
+HOT = 12.0
+"""The kinetic temperature of a single atom is beyond this multiple of its thermostat's in one of 10 million looks."""
 
 
 @dataclass(frozen=True)

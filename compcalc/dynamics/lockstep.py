@@ -1,11 +1,12 @@
 """Runs many molecules and replicas through one protocol together, with one batched evaluation a step."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from ase import units
 
+from compcalc.dynamics.control import control_arrays
 from compcalc.dynamics.evaluation import BatchPotential, Evaluator
 from compcalc.dynamics.failures import failure
 from compcalc.dynamics.integrators import Langevin, Verlet
@@ -62,6 +63,7 @@ class _Lockstep:
         self.recorder = Recorder(protocol, self.members.sizes)
         self.n_steps, self.seconds = 0, 0.0
         self.ended: dict[int, dict] = {}
+        self.control: Recorder | None = None
 
     def run(self, calculator: BatchPotential) -> None:
         protocol = self.protocol
@@ -69,39 +71,76 @@ class _Lockstep:
             getattr(calculator, "forget", lambda: None)()
         except Exception as error:
             self._leave({place: failure(error, 0.0, "equilibration") for place in range(len(self.members))}, ())
-        self._advance(self._langevin(protocol.equilibration_steps), protocol.equilibration_steps, "equilibration")
-        if protocol.name == "nve":
+        self._advance(self._langevin("equilibration"), protocol.equilibration_steps, "equilibration")
+        if protocol.ensemble == "nve":
             self.members.stop_rigid_motion()
             integrator = Verlet(self.members.masses, self.members.sizes, protocol)
         else:
-            integrator = self._langevin(protocol.production_steps)
+            integrator = self._langevin("production")
         self._advance(integrator, protocol.production_steps, "production")
-        completed = Outcome(OutcomeKind.COMPLETED, protocol.production_ps)
-        self._leave(dict.fromkeys(range(len(self.members)), completed), ())
+        if protocol.control_ps and len(self.members):
+            self._control(protocol.control)
+        self._complete(range(len(self.members)))
+
+    def _control(self, half: Protocol) -> None:
+        """Run the first part again at half of the time step. Runs that fail in it leave; they have completed."""
+        members = self.members
+        members.return_to_origin()
+        self.control = Recorder(half, [len(start.numbers) for start in self.starts])
+        runs = np.isin(np.arange(len(self.starts)), members.starts)
+        self.control.keep(runs, np.repeat(runs, [len(start.numbers) for start in self.starts]))
+        integrator = Verlet(members.masses, members.sizes, half)
+        for step in range(half.production_steps + 1):
+            if step:
+                members.positions, members.velocities = integrator.before(
+                    members.positions, members.velocities, members.forces
+                )
+            members.energies, members.forces, errors = self.evaluate(members.batch())
+            sound = np.logical_and.reduceat(np.isfinite(members.forces).all(axis=1), members.offsets[:-1])
+            self._complete({*errors, *np.flatnonzero(~sound).tolist()}, (integrator, self.control))
+            if not len(members):
+                return
+            if step:
+                members.velocities = integrator.after(members.velocities, members.forces)
+                self.n_steps += 1
+            state = (
+                members.positions,
+                members.velocities,
+                members.energies,
+                members.kinetic(),
+                np.full(len(members), np.nan),
+            )
+            self.control.record(step, step * half.timestep_fs, *state)
+
+    def _complete(self, places: Iterable[int], parts: tuple = ()) -> None:
+        completed = Outcome(OutcomeKind.COMPLETED, self.protocol.production_ps)
+        self._leave(dict.fromkeys(places, completed), parts)
 
     def trajectories(self) -> list[Trajectory]:
         return [
             Trajectory(
                 molecule=start.molecule,
                 protocol=self.protocol.name,
+                kind=self.protocol.kind or "",
                 replica=start.replica,
                 numbers=np.asarray(start.numbers),
                 **self.ended[index],
                 **self.recorder.arrays(index),
+                **({} if self.control is None else control_arrays(self.control, index)),
             )
             for index, start in enumerate(self.starts)
         ]
 
-    def _langevin(self, steps: int) -> Langevin:
+    def _langevin(self, phase: str) -> Langevin:
         members = self.members
-        return Langevin(members.masses, members.sizes, members.rngs, self.protocol, steps)
+        return Langevin(members.masses, members.sizes, members.rngs, self.protocol, phase)
 
     def _advance(self, integrator: Langevin | Verlet, steps: int, phase: str) -> None:
         members = self.members
         if not len(members):
             return
         begin = [self.starts[index] for index in members.starts]
-        limits = self.limits.at(self.protocol.temperature_k)
+        limits = self.limits.at(max(self.protocol.temperature_k, self.protocol.end_temperature_k))
         recorder = self.recorder if phase == "production" else None
         thermostat = isinstance(integrator, Langevin)
         watch = Watch(begin, members.freedom, self.protocol, phase, thermostat, limits, recorder)
@@ -141,7 +180,8 @@ class _Lockstep:
         members = self.members
         for place, outcome in outcomes.items():
             atoms = slice(members.offsets[place], members.offsets[place + 1])
-            events = parts[1].event(place, outcome, members.positions[atoms]) if parts else {}
+            failed = parts and outcome.kind is not OutcomeKind.COMPLETED
+            events = parts[1].event(place, outcome, members.positions[atoms]) if failed else {}
             self.ended[int(members.starts[place])] = {
                 **events,
                 "outcome": outcome,

@@ -22,6 +22,9 @@ class Members:
         starts: one entry a run.
         protocol: for its name and temperature.
         seed: of the random numbers.
+
+    Attributes:
+        origin: positions and velocities at which rigid motion was stopped, each (A, 3).
     """
 
     def __init__(self, starts: Sequence[Start], protocol: Protocol, seed: int):
@@ -34,6 +37,7 @@ class Members:
         drawn = [thermal_velocities(m, protocol.temperature_k, rng) for m, rng in zip(masses, self.rngs, strict=True)]
         self.velocities = np.concatenate(drawn)
         self.freedom, self._at_rest = 3.0 * self.sizes, False
+        self.origin: tuple[np.ndarray, np.ndarray] | None = None
         # Filled by the first evaluation, in the equilibration.
         self.energies, self.forces = np.full(len(starts), np.nan), np.full(self.positions.shape, np.nan)
         self._index()
@@ -68,6 +72,11 @@ class Members:
             positions, masses = self.positions[atoms], self.masses[atoms]
             self.velocities[atoms] = remove_rigid_motion(positions, self.velocities[atoms], masses)
             self.freedom[place] = degrees_of_freedom(positions, masses, remove_translation=True, remove_rotation=True)
+        self.origin = self.positions, self.velocities.copy()
+
+    def return_to_origin(self) -> None:
+        """Go back to where rigid motion was stopped; energies and forces are for the caller to renew."""
+        self.positions, self.velocities = self.origin
 
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
@@ -75,6 +84,8 @@ class Members:
             setattr(self, name, getattr(self, name)[runs])
         for name in ("numbers", "positions", "masses", "velocities", "forces"):
             setattr(self, name, getattr(self, name)[atoms])
+        if self.origin is not None:
+            self.origin = self.origin[0][atoms], self.origin[1][atoms]
         self.rngs = [rng for rng, kept in zip(self.rngs, runs, strict=True) if kept]
         self._index()
 

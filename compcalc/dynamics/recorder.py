@@ -22,8 +22,7 @@ class Recorder:
     """
 
     def __init__(self, protocol: Protocol, sizes: Sequence[int]):
-        self._log_every = max(1, round(protocol.log_every_fs / protocol.timestep_fs))
-        self._frame_every = max(1, round(protocol.frame_every_fs / protocol.timestep_fs))
+        self._log_every, self._frame_every = protocol.log_steps, protocol.frame_steps
         self._sizes = np.asarray(sizes)
         self._running = np.arange(len(self._sizes))
         # One entry a step for all runs; taken apart by run when one leaves, or when there are many.

@@ -16,7 +16,7 @@ _TRAJECTORY_ARRAYS = (
     "positions",
     "velocities",
 )
-_TRAJECTORY_EXTRAS = ("event_time_fs", "event_positions", "event_energy")
+_TRAJECTORY_EXTRAS = ("event_time_fs", "event_positions", "event_energy", "control_time_fs", "control_energy")
 """Arrays that a stored trajectory may lack."""
 _TRAJECTORY_FACTS = ("protocol", "replica", "degrees_of_freedom", "n_steps", "seconds")
 
@@ -74,6 +74,7 @@ def pack_trajectory(trajectory: Trajectory) -> Result:
         {
             **facts,
             "molecule": trajectory.molecule.name,
+            "kind": trajectory.kind,
             "outcome": {
                 "kind": str(outcome.kind),
                 "time_ps": outcome.time_ps,
@@ -100,7 +101,8 @@ def unpack_trajectory(molecule: Molecule, result: Result) -> Trajectory:
     facts = {name: result.meta[name] for name in _TRAJECTORY_FACTS}
     arrays = {name: result.arrays[name] for name in _TRAJECTORY_ARRAYS}
     extras = {name: result.arrays.get(name) for name in _TRAJECTORY_EXTRAS}
-    return Trajectory(molecule=molecule, outcome=outcome, **arrays, **extras, **facts)
+    kind = result.meta.get("kind", "")
+    return Trajectory(molecule=molecule, outcome=outcome, kind=kind, **arrays, **extras, **facts)
 
 
 def lost_trajectory(

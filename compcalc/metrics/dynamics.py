@@ -50,9 +50,9 @@ def run_row(trajectory: Trajectory, asked_ps: float, reference: Frames | None, s
         "ms_per_step": 1000 * trajectory.seconds / trajectory.n_steps if trajectory.n_steps else None,
         "seconds": _number(trajectory.seconds),
     }
-    if trajectory.protocol == "nve":
+    if trajectory.ensemble == "nve":
         row.update(_drift(trajectory))
-    if trajectory.protocol == "nvt" and outcome.kind is OutcomeKind.COMPLETED and reference is not None:
+    if trajectory.ensemble == "nvt" and outcome.kind is OutcomeKind.COMPLETED and reference is not None:
         row["distance_distribution_mae"] = _distance_distribution_mae(trajectory, reference)
     return row
 

@@ -58,6 +58,9 @@ def _trajectory(outcome, steps=6, frames=2):
         event_time_fs=np.arange(3.0),
         event_positions=RNG.normal(size=(3, 3, 3)),
         event_energy=RNG.normal(size=3),
+        control_time_fs=np.arange(2.0),
+        control_energy=RNG.normal(size=2),
+        kind="nve",
     )
 
 
@@ -91,9 +94,12 @@ def test_atom_indices_may_be_numpy_integers(tmp_path):
 
 def test_a_trajectory_that_was_stored_without_its_extras():
     result = pack_trajectory(_trajectory(Outcome(OutcomeKind.COMPLETED, 0.1)))
-    arrays = {name: array for name, array in result.arrays.items() if not name.startswith("event")}
-    after = unpack_trajectory(WATER, replace(result, arrays=arrays))
+    arrays = {name: array for name, array in result.arrays.items() if not name.startswith(("event", "control"))}
+    meta = {name: fact for name, fact in result.meta.items() if name != "kind"}
+    after = unpack_trajectory(WATER, replace(result, arrays=arrays, meta=meta))
     assert after.event_positions.shape == (0, 3, 3) and after.event_time_fs.shape == after.event_energy.shape == (0,)
+    assert after.control_time_fs.shape == after.control_energy.shape == (0,)
+    assert (after.kind, after.ensemble) == ("", "nvt")
 
 
 def test_the_atoms_that_came_off(tmp_path):
