@@ -12,6 +12,7 @@ import numpy as np
 from ase import units
 
 from compcalc.dynamics.protocols import Protocol
+from compcalc.dynamics.sums import Sums
 
 _BLOCK = 64
 """Steps whose noise is drawn at once: a call for each run at each step would cost more than the step itself."""
@@ -81,9 +82,8 @@ class Langevin:
         production = phase == "production"
         self._steps = protocol.production_steps if production else protocol.equilibration_steps
         self._protocol, self._warms, self._drawn = protocol, production, 0
-        self._masses, self._sizes, self._rngs = masses, list(sizes), list(rngs)
-        self.heat = np.zeros(len(self._sizes))
-        self._first = self._firsts()
+        self._half_masses, self._sizes, self._rngs = 0.5 * masses[:, None], list(sizes), list(rngs)
+        self.heat, self._sums = np.zeros(len(self._sizes)), Sums(self._sizes)
         self._noise, self._next = np.empty((0, len(masses), 3)), 0
 
     def before(
@@ -93,8 +93,8 @@ class Langevin:
         velocities = velocities + self._kick * forces
         positions = positions + self._half * velocities
         thermal = self._decay * velocities + self._draw()
-        gained = np.einsum("ni,ni->n", thermal - velocities, thermal + velocities)
-        self.heat = self.heat + np.add.reduceat(0.5 * self._masses * gained, self._first)
+        gained = self._half_masses * (thermal - velocities) * (thermal + velocities)
+        self.heat = self.heat + self._sums.components(gained)
         return positions + self._half * thermal, thermal
 
     def after(self, velocities: np.ndarray, forces: np.ndarray) -> np.ndarray:
@@ -104,14 +104,10 @@ class Langevin:
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
         self._kick, self._spread, self._noise = self._kick[atoms], self._spread[atoms], self._noise[:, atoms]
-        self._masses, self.heat = self._masses[atoms], self.heat[runs]
+        self._half_masses, self.heat = self._half_masses[atoms], self.heat[runs]
         self._sizes = [size for size, kept in zip(self._sizes, runs, strict=True) if kept]
         self._rngs = [rng for rng, kept in zip(self._rngs, runs, strict=True) if kept]
-        self._first = self._firsts()
-
-    def _firsts(self) -> np.ndarray:
-        """The first atom of each run, (M,)."""
-        return np.concatenate([[0], np.cumsum(self._sizes)[:-1]]).astype(int)
+        self._sums = Sums(self._sizes)
 
     def _draw(self) -> np.ndarray:
         if self._next == len(self._noise):

@@ -10,6 +10,7 @@ from compcalc.dynamics.momenta import remove_rigid_motion
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.seeding import run_generator
 from compcalc.dynamics.start import Start
+from compcalc.dynamics.sums import Sums
 from compcalc.metrics.temperature import degrees_of_freedom
 from compcalc.records import Batch
 from compcalc.units import KB_EV_PER_K
@@ -51,8 +52,7 @@ class Members:
 
     def kinetic(self) -> np.ndarray:
         """Kinetic energies, eV, (M,)."""
-        squared = np.einsum("ni,ni->n", self.velocities, self.velocities)
-        return np.add.reduceat(0.5 * self.masses * squared, self.offsets[:-1])
+        return self._sums.components(self._half_masses * self.velocities**2)
 
     def temperatures(self, kinetic: np.ndarray) -> np.ndarray:
         """K, (M,); NaN where no degrees of freedom are left.
@@ -60,8 +60,8 @@ class Members:
         Where the centres of mass are no degrees of freedom, what moves them is left out.
         """
         if self._at_rest:
-            momentum = np.add.reduceat(self.masses[:, None] * self.velocities, self.offsets[:-1])
-            kinetic = kinetic - 0.5 * np.einsum("mi,mi->m", momentum, momentum) / self._total_masses
+            momentum = self._sums.vectors(self._half_masses * self.velocities)
+            kinetic = kinetic - 2 * np.einsum("mi,mi->m", momentum, momentum) / self._total_masses
         return 2 * kinetic / (KB_EV_PER_K * np.where(self.freedom > 0, self.freedom, np.nan))
 
     def stop_rigid_motion(self) -> None:
@@ -91,4 +91,6 @@ class Members:
 
     def _index(self) -> None:
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)])
-        self._total_masses = np.add.reduceat(self.masses, self.offsets[:-1]) if len(self) else np.empty(0)
+        if len(self):
+            self._sums, self._half_masses = Sums(self.sizes), 0.5 * self.masses[:, None]
+            self._total_masses = np.add.reduceat(self.masses, self.offsets[:-1])

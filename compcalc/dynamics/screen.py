@@ -76,10 +76,10 @@ class Screen:
         self._join()
 
     def _quiet(self, positions, velocities, energies, forces, temperatures_k, rises_k) -> bool:
-        """Whether nothing but the bonds can end a run at this step; comparisons with NaN are False."""
-        limit = (1 - _MARGIN) * self._limits.force_ev_per_angstrom
+        """Whether only bonds and heating can end a run at this step; comparisons with NaN are False."""
+        component = (1 - _MARGIN) * self._limits.force_ev_per_angstrom / np.sqrt(3)
         return bool(
-            np.einsum("ni,ni->n", forces, forces).max() < limit**2
+            max(forces.max(), -forces.min()) < component
             and np.isfinite(energies).all()
             and np.isfinite(positions).all()
             and np.isfinite(velocities).all()
