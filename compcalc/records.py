@@ -65,6 +65,18 @@ class Batch:
         """Number of atoms of each molecule, (M,)."""
         return np.diff(self.offsets)
 
+    def moved(self, positions: np.ndarray) -> "Batch":
+        """The same molecules at other positions, angstrom, (A, 3); nothing else is checked again.
+
+        Raises:
+            InputError: another shape.
+        """
+        if np.shape(positions) != self.positions.shape:
+            raise InputError("Batch.positions", np.shape(positions), f"shape {self.positions.shape}")
+        batch = object.__new__(Batch)
+        batch.__dict__.update(self.__dict__, positions=positions)
+        return batch
+
     @classmethod
     def of(cls, molecules: Sequence[tuple[np.ndarray, np.ndarray]]) -> "Batch":
         """From the numbers (N,) and positions (N, 3) of each molecule."""
@@ -270,6 +282,11 @@ class Trajectory:
         control_time_fs: fs from the start of production, of the same run at half of the time step, (K,).
         control_energy: its potential plus kinetic energy, eV, (K,).
         kind: `nve`, `nvt` or `heat`; empty where the protocol's name says it.
+        work: of the forces since the start of production, eV, (S,); these and the next are NaN where nobody kept them.
+        coarse_work: the same from every second step, eV, (S,).
+        heat: what the thermostat gave since the start of production, eV, (S,).
+        net_force: norm of the sum of all forces, eV/angstrom, (F,).
+        net_torque: norm of their torque about the centre of mass, eV, (F,).
     """
 
     molecule: Molecule
@@ -293,11 +310,17 @@ class Trajectory:
     control_time_fs: np.ndarray | None = None
     control_energy: np.ndarray | None = None
     kind: str = ""
+    work: np.ndarray | None = None
+    coarse_work: np.ndarray | None = None
+    heat: np.ndarray | None = None
+    net_force: np.ndarray | None = None
+    net_torque: np.ndarray | None = None
 
     def __post_init__(self):
         s, f, n = len(self.log_time_fs), len(self.frame_time_fs), len(self.numbers)
         _fill(self, event_time_fs=(0,), event_positions=(0, n, 3), event_energy=(0,))
         _fill(self, control_time_fs=(0,), control_energy=(0,))
+        _fill(self, work=(s,), coarse_work=(s,), heat=(s,), net_force=(f,), net_torque=(f,))
         e, k = len(self.event_time_fs), len(self.control_time_fs)
         _check_shapes(
             self,
@@ -313,6 +336,11 @@ class Trajectory:
             event_energy=(e,),
             control_time_fs=(k,),
             control_energy=(k,),
+            work=(s,),
+            coarse_work=(s,),
+            heat=(s,),
+            net_force=(f,),
+            net_torque=(f,),
         )
 
     @property
@@ -322,10 +350,10 @@ class Trajectory:
 
 
 def _fill(record, **shapes: tuple[int, ...]) -> None:
-    """Put empty arrays in the place of those that were not given."""
+    """Put arrays of NaN in the place of those that were not given."""
     for name, shape in shapes.items():
         if getattr(record, name) is None:
-            object.__setattr__(record, name, np.empty(shape))
+            object.__setattr__(record, name, np.full(shape, np.nan))
 
 
 def _check_shapes(record, **expected: tuple[int, ...]) -> None:

@@ -9,7 +9,7 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from compcalc.dynamics.ase_langevin import AseLangevin
-from compcalc.dynamics.control import control_arrays
+from compcalc.dynamics.control import CONTROL_LOG, control_arrays
 from compcalc.dynamics.failures import failure
 from compcalc.dynamics.limits import Limits
 from compcalc.dynamics.momenta import remove_rigid_motion
@@ -122,7 +122,7 @@ class _Run:
     def control(self) -> dict[str, np.ndarray]:
         """Run the first part again at half of the time step; what it logged, by the names in `Trajectory`."""
         half, atoms = self.protocol.control, self.atoms
-        log = Recorder(half, [len(atoms)])
+        log = Recorder(half, [len(atoms)], CONTROL_LOG)
         atoms.set_positions(self.origin.positions)
         atoms.set_momenta(self.origin.get_momenta())
         dynamics, forces = VelocityVerlet(atoms, half.timestep_fs * units.fs), None
@@ -135,8 +135,8 @@ class _Run:
             if not np.isfinite(forces).all():
                 break
             self.n_steps += step > 0
-            state = (atoms.positions, atoms.get_velocities(), energy, atoms.get_kinetic_energy(), np.nan)
-            log.record(step, step * half.timestep_fs, *state)
+            state = (atoms.positions, atoms.get_velocities(), (energy, atoms.get_kinetic_energy()))
+            log.record(step, step * half.timestep_fs, *state, pulls=lambda: np.full((1, 2), np.nan))
         return control_arrays(log, 0)
 
     def _begin(self, phase: str, thermostat: bool, recorder: Recorder | None = None) -> None:
@@ -158,13 +158,16 @@ class _Run:
                 raise _Ended(outcomes[0])
 
     def _now(self, energy: float, forces: np.ndarray, heat: float) -> Step:
-        kinetic, velocities = self.atoms.get_kinetic_energy(), self.atoms.get_velocities() * units.fs
-        moving = kinetic
+        velocities = self.atoms.get_velocities() * units.fs
+        scalars = (np.array([value]) for value in (energy, self.atoms.get_kinetic_energy()))
+        return Step(self.atoms.get_positions(), velocities, np.array(forces), *scalars, self._hot, np.array([heat]))
+
+    def _hot(self) -> np.ndarray:
+        moving = self.atoms.get_kinetic_energy()
         if self.at_rest:  # the centre of mass is no degree of freedom: what moves it is left out
             momentum = self.atoms.get_momenta().sum(axis=0)
-            moving = kinetic - 0.5 * momentum @ momentum / self.atoms.get_masses().sum()
-        scalars = (energy, kinetic, temperature(moving, self.freedom), heat)
-        return Step(self.atoms.get_positions(), velocities, forces, *(np.array([value]) for value in scalars))
+            moving -= 0.5 * momentum @ momentum / self.atoms.get_masses().sum()
+        return np.array([temperature(moving, self.freedom)])
 
     def _failures(self, phase: str, time_fs: float = 0.0) -> "_Failures":
         return _Failures(phase, time_fs)

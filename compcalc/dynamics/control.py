@@ -4,6 +4,9 @@ import numpy as np
 
 from compcalc.dynamics.recorder import Recorder
 
+CONTROL_LOG = ("potential_energy", "kinetic_energy")
+"""What a control logs."""
+
 
 def control_arrays(recorder: Recorder, run: int) -> dict[str, np.ndarray]:
     """What the control of run number `run` logged while its energies were finite, by the names in `Trajectory`."""

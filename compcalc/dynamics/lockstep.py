@@ -1,12 +1,13 @@
 """Runs many molecules and replicas through one protocol together, with one batched evaluation a step."""
 
+import functools
 import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from ase import units
 
-from compcalc.dynamics.control import control_arrays
+from compcalc.dynamics.control import CONTROL_LOG, control_arrays
 from compcalc.dynamics.evaluation import BatchPotential, Evaluator
 from compcalc.dynamics.failures import failure
 from compcalc.dynamics.integrators import Langevin, Verlet
@@ -86,7 +87,7 @@ class _Lockstep:
         """Run the first part again at half of the time step. Runs that fail in it leave; they have completed."""
         members = self.members
         members.return_to_origin()
-        self.control = Recorder(half, [len(start.numbers) for start in self.starts])
+        self.control = Recorder(half, [len(start.numbers) for start in self.starts], CONTROL_LOG)
         runs = np.isin(np.arange(len(self.starts)), members.starts)
         self.control.keep(runs, np.repeat(runs, [len(start.numbers) for start in self.starts]))
         integrator = Verlet(members.masses, members.sizes, half)
@@ -103,14 +104,9 @@ class _Lockstep:
             if step:
                 members.velocities = integrator.after(members.velocities, members.forces)
                 self.n_steps += 1
-            state = (
-                members.positions,
-                members.velocities,
-                members.energies,
-                members.kinetic(),
-                np.full(len(members), np.nan),
-            )
-            self.control.record(step, step * half.timestep_fs, *state)
+            state = (members.positions, members.velocities, (members.energies, members.kinetic()))
+            pulls = functools.partial(np.full, (len(members), 2), np.nan)
+            self.control.record(step, step * half.timestep_fs, *state, pulls)
 
     def _complete(self, places: Iterable[int], parts: tuple = ()) -> None:
         completed = Outcome(OutcomeKind.COMPLETED, self.protocol.production_ps)
@@ -169,7 +165,7 @@ class _Lockstep:
     def _now(self, integrator: Langevin | Verlet) -> Step:
         members = self.members
         kinetic = members.kinetic()
-        hot, velocities = members.temperatures(kinetic), members.velocities * units.fs
+        hot, velocities = functools.partial(members.temperatures, kinetic), members.velocities * units.fs
         return Step(members.positions, velocities, members.forces, members.energies, kinetic, hot, integrator.heat)
 
     def _leave(self, outcomes: dict[int, Outcome], parts: tuple) -> None:

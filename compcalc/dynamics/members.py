@@ -48,7 +48,7 @@ class Members:
 
     def batch(self) -> Batch:
         """What the potential is asked for."""
-        return Batch(self.numbers, self.positions, self.offsets)
+        return self._batch.moved(self.positions)
 
     def kinetic(self) -> np.ndarray:
         """Kinetic energies, eV, (M,)."""
@@ -92,5 +92,6 @@ class Members:
     def _index(self) -> None:
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)])
         if len(self):
+            self._batch = Batch(self.numbers, self.positions, self.offsets)
             self._sums, self._half_masses = Sums(self.sizes), 0.5 * self.masses[:, None]
             self._total_masses = np.add.reduceat(self.masses, self.offsets[:-1])

@@ -4,7 +4,9 @@ Symbols in the shapes: M runs, A atoms of all.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,15 +14,15 @@ from compcalc.dynamics.balance import Balance
 from compcalc.dynamics.event_frames import EventFrames
 from compcalc.dynamics.limits import Limits
 from compcalc.dynamics.protocols import Protocol
+from compcalc.dynamics.pulls import Pulls
 from compcalc.dynamics.recorder import Recorder
 from compcalc.dynamics.screen import Screen
 from compcalc.dynamics.start import Start
-from compcalc.records import Outcome
+from compcalc.records import Outcome, OutcomeKind
 from compcalc.units import FS_PER_PS
 
 
-@dataclasses.dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """The state of the runs at one step; the arrays must stay as they are.
 
     Attributes:
@@ -29,7 +31,7 @@ class Step:
         forces: eV/angstrom, (A, 3).
         energies: potential energies, eV, (M,).
         kinetic: kinetic energies, eV, (M,).
-        hot: temperatures, K, (M,); NaN where they are undefined.
+        hot: gives the temperatures, K, (M,); NaN where they are undefined.
         heat: what a thermostat gave since the start of the phase, eV, (M,).
     """
 
@@ -38,7 +40,7 @@ class Step:
     forces: np.ndarray
     energies: np.ndarray
     kinetic: np.ndarray
-    hot: np.ndarray
+    hot: Callable[[], np.ndarray]
     heat: np.ndarray
 
 
@@ -63,20 +65,32 @@ class Watch:
         geometry = ([getattr(start, name) for start in starts] for name in ("numbers", "bonds", "positions"))
         numbers, bonds, positions = geometry
         self._screen = Screen(numbers, bonds, limits, positions)
-        self._balance = Balance(freedom, protocol, thermostat)
-        self._frames = EventFrames([len(z) for z in numbers], protocol)
+        sizes = [len(z) for z in numbers]
+        self._balance = Balance(sizes, freedom, protocol, thermostat)
+        self._frames, self._pulls = EventFrames(sizes, protocol), Pulls(numbers)
+        self._hottest = limits.temperature_k
 
     def look(self, step: int, now: Step) -> dict[int, Outcome]:
         """Record step number `step` of the phase; index of a run -> the outcome that ends it here."""
-        time_fs = step * self._protocol.timestep_fs
+        time_fs, books = step * self._protocol.timestep_fs, self._balance
         self._frames.add(step, time_fs, now.positions, now.energies)
-        self._balance.add(now.energies, now.kinetic, now.heat)
-        state = (now.positions, now.velocities, now.energies, now.forces, now.hot, self._balance.rise_k)
-        outcomes = self._screen.check(time_fs, *state)
-        if self._recorder is not None:
-            scalars = (now.energies, now.kinetic, now.hot)
-            self._recorder.record(step, time_fs, now.positions, now.velocities, *scalars, ended=list(outcomes))
-        return {run: dataclasses.replace(outcome, phase=self._phase) for run, outcome in outcomes.items()}
+        books.add(now.positions, now.forces, now.energies, now.kinetic, now.heat)
+        # The motion of the centre of mass, which a temperature may have to leave out, can only make this one too high.
+        bound = books.kelvin(now.kinetic)
+        hot = now.hot() if (bound > self._hottest).any() else bound
+        outcomes = self._screen.check(
+            time_fs, now.positions, now.velocities, now.energies, now.forces, hot, books.rise_k
+        )
+        if self._recorder is not None and (outcomes or self._recorder.due(step)):
+            log = (now.energies, now.kinetic, now.hot(), books.work, books.coarse_work, now.heat)
+            pulls = functools.partial(self._pulls, now.positions, now.forces)
+            self._recorder.record(step, time_fs, now.positions, now.velocities, log, pulls, ended=list(outcomes))
+        return {run: self._explained(run, outcome) for run, outcome in outcomes.items()}
+
+    def _explained(self, run: int, outcome: Outcome) -> Outcome:
+        heated = outcome.kind is OutcomeKind.EXPLODED and not outcome.atoms
+        cause = f"{outcome.cause}: {self._balance.cause(run)}" if heated else outcome.cause
+        return dataclasses.replace(outcome, phase=self._phase, cause=cause)
 
     def event(self, run: int, outcome: Outcome, positions: np.ndarray) -> dict[str, np.ndarray]:
         """The event frames of a run that ends with `outcome`, by their names in `Trajectory`.
@@ -90,5 +104,5 @@ class Watch:
 
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
-        for part in (self._screen, self._balance, self._frames):
+        for part in (self._screen, self._balance, self._frames, self._pulls):
             part.keep(runs, atoms)

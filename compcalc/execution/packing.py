@@ -16,7 +16,18 @@ _TRAJECTORY_ARRAYS = (
     "positions",
     "velocities",
 )
-_TRAJECTORY_EXTRAS = ("event_time_fs", "event_positions", "event_energy", "control_time_fs", "control_energy")
+_TRAJECTORY_EXTRAS = (
+    "event_time_fs",
+    "event_positions",
+    "event_energy",
+    "control_time_fs",
+    "control_energy",
+    "work",
+    "coarse_work",
+    "heat",
+    "net_force",
+    "net_torque",
+)
 """Arrays that a stored trajectory may lack."""
 _TRAJECTORY_FACTS = ("protocol", "replica", "degrees_of_freedom", "n_steps", "seconds")
 

@@ -31,30 +31,66 @@ def swirl(per_fs):
 
 # The books
 
+STILL = (np.zeros((2, 3)), np.zeros((2, 3)))
+
+
+def add(balance, energies, kinetic, heat=0.0, state=STILL):
+    balance.add(
+        *state, *(np.asarray(values, dtype=float) * np.ones(len(balance.work)) for values in (energies, kinetic, heat))
+    )
+
 
 def test_the_excess_is_what_nothing_gave():
-    balance = Balance([9.0, 3.0], NVT, thermostat=False)
-    balance.add(np.array([-2.0, 1.0]), np.array([0.5, 0.5]), np.zeros(2))
-    balance.add(np.array([-2.5, 1.0]), np.array([1.5, 0.5]), np.array([0.5, -0.25]))
+    balance = Balance([1, 1], [9.0, 3.0], NVT, thermostat=False)
+    add(balance, [-2.0, 1.0], [0.5, 0.5])
+    add(balance, [-3.0, 9.0], [0.5, 0.5])
+    add(balance, [-2.5, 1.0], [1.5, 0.5], [0.5, -0.25])
     np.testing.assert_allclose(balance.excess, [0.0, 0.25])
     np.testing.assert_allclose(balance.rise_k, [0.0, 0.25 / (3 * KB_EV_PER_K)])
-    balance.keep(np.array([False, True]), np.ones(3, dtype=bool))
-    balance.add(np.array([1.0]), np.array([1.5]), np.array([-0.25]))
+    balance.keep(np.array([False, True]), np.array([False, True]))
+    for _ in range(2):
+        add(balance, 1.0, 1.5, -0.25, (np.zeros((1, 3)), np.zeros((1, 3))))
     np.testing.assert_allclose(balance.rise_k, [1.25 / (3 * KB_EV_PER_K)])
 
 
 def test_a_thermostat_takes_an_excess_out_at_its_friction():
     protocol = dataclasses.replace(NVT, friction_per_fs=0.01, timestep_fs=0.5)
-    balance = Balance([3.0], protocol, thermostat=True)
-    for total in (0.0, *[1.0] * 201):
-        balance.add(np.array([total]), np.zeros(1), np.zeros(1))
+    balance = Balance([2], [3.0], protocol, thermostat=True)
+    for total in (0.0, *[1.0] * 202):
+        add(balance, total, 0.0)
     assert balance.excess[0] == pytest.approx(np.exp(-0.01 * 100))
 
 
 def test_without_degrees_of_freedom_the_rise_is_undefined():
-    balance = Balance([0.0], NVE, thermostat=False)
-    balance.add(np.zeros(1), np.zeros(1), np.zeros(1))
+    balance = Balance([2], [0.0], NVE, thermostat=False)
+    add(balance, 0.0, 0.0)
     assert np.isnan(balance.rise_k).all()
+
+
+def test_work_is_added_up_by_trapezoids_of_every_step_and_of_every_second():
+    """Along x, against a force of -x^2: three steps of 1 angstrom from 0, and one of 2 and one of 1."""
+    balance = Balance([1], [3.0], NVE, thermostat=False)
+    for x in (0.0, 1.0, 2.0, 3.0):
+        add(balance, 0.0, 0.0, state=(np.array([[x, 0, 0]]), np.array([[-(x**2), 0, 0]])))
+    assert balance.work[0] == pytest.approx(-(0.5 + 2.5 + 6.5))
+    assert balance.coarse_work[0] == pytest.approx(-(4.0 + 6.5))
+
+
+def test_the_books_go_on_for_those_that_stay():
+    both, alone = Balance([1, 1], [3.0, 3.0], NVE, False), Balance([1], [3.0], NVE, False)
+    rng = np.random.default_rng(0)
+    for step in range(9):
+        x, f, e = rng.normal(size=(2, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
+        if step < 5:
+            both.add(x, f, e, e + 1, np.zeros(2))
+        else:
+            both.add(x[1:], f[1:], e[1:], e[1:] + 1, np.zeros(1))
+        alone.add(x[1:], f[1:], e[1:], e[1:] + 1, np.zeros(1))
+        if step == 4:
+            both.keep(np.array([False, True]), np.array([False, True]))
+    for name in ("work", "coarse_work", "excess", "rise_k"):
+        np.testing.assert_array_equal(getattr(both, name), getattr(alone, name))
+    assert both.cause(0) == alone.cause(0)
 
 
 # Runs
@@ -62,6 +98,7 @@ def test_without_degrees_of_freedom_the_rise_is_undefined():
 
 @pytest.mark.parametrize("protocol", [NVE, NVT], ids=["nve", "nvt"])
 def test_a_clean_potential_does_not_heat(protocol):
+    protocol = dataclasses.replace(protocol, production_ps=0.5)
     (t,) = run_lockstep([water()], Looped(lambda z: water_springs()), protocol, limits=Limits(heating_k=30.0))
     assert t.outcome.kind is OutcomeKind.COMPLETED
 

@@ -61,6 +61,11 @@ def _trajectory(outcome, steps=6, frames=2):
         control_time_fs=np.arange(2.0),
         control_energy=RNG.normal(size=2),
         kind="nve",
+        work=RNG.normal(size=steps),
+        coarse_work=RNG.normal(size=steps),
+        heat=RNG.normal(size=steps),
+        net_force=RNG.normal(size=frames),
+        net_torque=RNG.normal(size=frames),
     )
 
 
@@ -94,12 +99,15 @@ def test_atom_indices_may_be_numpy_integers(tmp_path):
 
 def test_a_trajectory_that_was_stored_without_its_extras():
     result = pack_trajectory(_trajectory(Outcome(OutcomeKind.COMPLETED, 0.1)))
-    arrays = {name: array for name, array in result.arrays.items() if not name.startswith(("event", "control"))}
+    extras = ("event", "control", "work", "coarse", "heat", "net")
+    arrays = {name: array for name, array in result.arrays.items() if not name.startswith(extras)}
     meta = {name: fact for name, fact in result.meta.items() if name != "kind"}
     after = unpack_trajectory(WATER, replace(result, arrays=arrays, meta=meta))
     assert after.event_positions.shape == (0, 3, 3) and after.event_time_fs.shape == after.event_energy.shape == (0,)
     assert after.control_time_fs.shape == after.control_energy.shape == (0,)
     assert (after.kind, after.ensemble) == ("", "nvt")
+    assert after.work.shape == after.heat.shape == (6,) and np.isnan(after.work).all()
+    assert after.net_force.shape == after.net_torque.shape == (2,) and np.isnan(after.net_torque).all()
 
 
 def test_the_atoms_that_came_off(tmp_path):
