@@ -57,9 +57,25 @@ def run_protocol(
         limits: of the guard.
     """
     start = Start(molecule, np.asarray(numbers), np.asarray(positions), bonds, replica)
-    recorder = Recorder(protocol, [len(numbers)])
+    atoms = Atoms(start.numbers, start.positions, calculator=calculator)
+    return run_atoms(start, atoms, protocol, seed=seed, limits=limits)
+
+
+def run_atoms(
+    start: Start, atoms: Atoms, protocol: Protocol, *, seed: int = 0, limits: Limits | None = None
+) -> Trajectory:
+    """The same for atoms that carry more than numbers and positions: masses, charges, `info`; they are left alone.
+
+    Args:
+        start: which molecule, its bonds and its replica.
+        atoms: the same molecule, with a calculator.
+        protocol: what to run.
+        seed: seed of the run.
+        limits: of the guard.
+    """
+    recorder = Recorder(protocol, [len(atoms)])
     started = time.perf_counter()
-    run = _Run(start, calculator, protocol, limits or Limits(), seed)
+    run = _Run(start, atoms, protocol, limits or Limits(), seed)
     try:
         run.equilibrate()
         run.produce(recorder)
@@ -69,11 +85,11 @@ def run_protocol(
         outcome = ended.outcome
         extras = run.watch.event(0, outcome, run.atoms.get_positions()) if run.watch else {}
     return Trajectory(
-        molecule=molecule,
+        molecule=start.molecule,
         protocol=protocol.name,
         kind=protocol.kind or "",
-        replica=replica,
-        numbers=np.asarray(numbers),
+        replica=start.replica,
+        numbers=start.numbers,
         degrees_of_freedom=run.freedom,
         outcome=outcome,
         n_steps=run.n_steps,
@@ -84,9 +100,10 @@ def run_protocol(
 
 
 class _Run:
-    def __init__(self, start, calculator, protocol, limits, seed):
-        self.atoms = Atoms(start.numbers, start.positions, calculator=calculator)
-        self.start, self.calculator, self.protocol = start, calculator, protocol
+    def __init__(self, start, atoms, protocol, limits, seed):
+        self.atoms = atoms.copy()
+        self.atoms.calc = atoms.calc
+        self.start, self.calculator, self.protocol = start, atoms.calc, protocol
         self.limits = limits.at(max(protocol.temperature_k, protocol.end_temperature_k))
         self.rng = run_generator(seed, start.molecule.name, protocol.name, start.replica)
         self.freedom, self.at_rest = 3 * len(start.numbers), False

@@ -1,10 +1,17 @@
 """The guard: watches a run and says when, how and at which atoms it went wrong."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from compcalc.dynamics.bonds import BondWatch, atom_names
 from compcalc.dynamics.limits import Limits
 from compcalc.records import Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from ase.md.md import MolecularDynamics
+
+    from compcalc.dynamics.observer import Observer
 
 __all__ = ["Guard", "Limits"]
 
@@ -30,6 +37,20 @@ class Guard:
         self.bonds = BondWatch(self._numbers, bonds, self.limits, start)
         self._heating_since = np.nan
         self._next_check_fs = 0.0
+
+    @classmethod
+    def attach(
+        cls, dynamics: "MolecularDynamics", *, bonds: np.ndarray | None = None, limits: Limits | None = None,
+        raises: bool = True,
+    ) -> "Observer":  # fmt: skip
+        """Watch somebody's ASE dynamics from now on; see `Observer` for arguments and errors.
+
+        The run ends with the exception `Unstable`, or, without `raises`, after the step of the event; either way the
+        observer's `outcome` says what happened.
+        """
+        from compcalc.dynamics.observer import Observer
+
+        return Observer(dynamics, bonds=bonds, limits=limits, raises=raises)
 
     def check(
         self, time_fs: float, positions: np.ndarray, velocities: np.ndarray, energy: float, forces: np.ndarray,
