@@ -33,7 +33,7 @@ class AseLangevin(LangevinBAOAB):
             rng=rng,
         )
         self.heat = 0.0
-        self._protocol, self._made = protocol, 0
+        self._protocol, self._made, self._generator = protocol, 0, rng
         self._warms = protocol.ensemble == "heat" and phase == "production"
 
     def step(self, forces=None) -> np.ndarray:
@@ -43,6 +43,15 @@ class AseLangevin(LangevinBAOAB):
             self.set_temperature(self._protocol.thermostat_k(self._made))
         super().step()
         return self.atoms.get_forces()
+
+    def state(self) -> dict:
+        """What the next step depends on, besides the atoms, for `restore`."""
+        return {"heat": self.heat, "made": self._made, "accel": self.accel, "rng": self._generator.bit_generator.state}
+
+    def restore(self, state: dict) -> None:
+        """Go on from the state of the same phase; the atoms must be where they were."""
+        self.heat, self._made, self.accel = state["heat"], state["made"], state["accel"]
+        self._generator.bit_generator.state = state["rng"]
 
     def _BAOAB_OU(self, drag_gamma_mod=0.0):
         before = self.atoms.get_kinetic_energy()

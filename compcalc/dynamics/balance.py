@@ -42,7 +42,7 @@ class Balance:
         self._sizes, self._sums = np.asarray(sizes), Sums(np.asarray(sizes))
         self._kelvin_per_ev = 2 / (KB_EV_PER_K * np.where(np.asarray(freedom) > 0, freedom, np.nan))
         self._kept = np.exp(-2 * protocol.friction_per_fs * protocol.timestep_fs) if thermostat else 1.0
-        self._steps = 0
+        self._steps, self._before, self._anchor = 0, None, None
         for name in _COLUMNS:
             setattr(self, name, np.zeros(len(self._sizes)))
         self._usual = np.full(len(self._sizes), _SMALLEST_EV)
@@ -109,6 +109,15 @@ class Balance:
         columns = (gain, self.work - self._last_work + lost, self._coarse + lost, self._jump)
         return attribute(EnergyBooks(*(float(column[run]) for column in columns))).words
 
+    def state(self) -> dict:
+        """The books, for `restore`."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def restore(self, state: dict) -> None:
+        """Go on from the books of the same runs."""
+        for name in _STATE:
+            setattr(self, name, state[name])
+
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
         for name in ("_sizes", "_kelvin_per_ev", *_COLUMNS):
@@ -129,3 +138,5 @@ _COLUMNS = (
     "_first_energies",
 )  # fmt: skip
 """What is kept of each run, (M,)."""
+
+_STATE = (*_COLUMNS, "_steps", "_before", "_anchor")

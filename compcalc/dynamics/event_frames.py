@@ -34,6 +34,16 @@ class EventFrames:
         if step % self._every == 0:
             self._kept.append(self._last)
 
+    def state(self) -> dict:
+        """The frames, for `restore`."""
+        return {"entries": self._entries(), "due": len(self._kept)}
+
+    def restore(self, state: dict) -> None:
+        """Go on from the frames of the same runs."""
+        entries = state["entries"]
+        self._kept = deque(entries[: state["due"]], maxlen=MOST_KEPT)
+        self._last = entries[-1] if entries else None
+
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
         self._sizes = self._sizes[runs]

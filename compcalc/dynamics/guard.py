@@ -74,6 +74,14 @@ class Guard:
             outcome = self.bonds.check(time_fs, positions) or self._check_heating(time_fs, rise_k)
         return outcome
 
+    def state(self) -> dict:
+        """What has been seen so far, for `restore`."""
+        return {"since": self.bonds.since_fs, "heating": self._heating_since, "next": self._next_check_fs}
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state of a guard of the same molecule."""
+        self.bonds.since_fs, self._heating_since, self._next_check_fs = state["since"], state["heating"], state["next"]
+
     def _check_finite(self, time_fs, positions, velocities, energy, forces) -> Outcome | None:
         named = (("energy", energy), ("forces", forces), ("positions", positions), ("velocities", velocities))
         for name, value in named:

@@ -18,6 +18,9 @@ _BLOCK = 64
 """Steps whose noise is drawn at once: a call for each run at each step would cost more than the step itself."""
 
 
+_STATE = ("heat", "_noise", "_next", "_drawn")
+
+
 def thermal_velocities(masses: np.ndarray, temperature_k: float, rng: np.random.Generator) -> np.ndarray:
     """Maxwell-Boltzmann velocities, (N, 3), for `masses`, (N,); the same draw as ASE's `thermalize_momenta`."""
     return rng.standard_normal((len(masses), 3)) * _thermal_spread(masses, temperature_k)
@@ -54,6 +57,13 @@ class Verlet:
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
         self._kick, self.heat = self._kick[atoms], self.heat[runs]
+
+    def state(self) -> dict:
+        """Nothing: a step depends on the one before alone."""
+        return {}
+
+    def restore(self, state: dict) -> None:
+        """Go on from there."""
 
 
 class Langevin:
@@ -108,6 +118,18 @@ class Langevin:
         self._sizes = [size for size, kept in zip(self._sizes, runs, strict=True) if kept]
         self._rngs = [rng for rng, kept in zip(self._rngs, runs, strict=True) if kept]
         self._sums = Sums(self._sizes)
+
+    def state(self) -> dict:
+        """Noise that has been drawn, and where more comes from, for `restore`."""
+        rngs = [rng.bit_generator.state for rng in self._rngs]
+        return {**{name: getattr(self, name) for name in _STATE}, "rngs": rngs}
+
+    def restore(self, state: dict) -> None:
+        """Go on from the state of the same runs and phase."""
+        for name in _STATE:
+            setattr(self, name, state[name])
+        for rng, saved in zip(self._rngs, state["rngs"], strict=True):
+            rng.bit_generator.state = saved
 
     def _draw(self) -> np.ndarray:
         if self._next == len(self._noise):

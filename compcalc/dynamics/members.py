@@ -15,6 +15,8 @@ from compcalc.metrics.temperature import degrees_of_freedom
 from compcalc.records import Batch
 from compcalc.units import KB_EV_PER_K
 
+_STATE = ("starts", "positions", "velocities", "energies", "forces", "freedom", "_at_rest", "origin")
+
 
 class Members:
     """State of the runs that still go on, side by side; velocities in angstrom over ASE's unit of time.
@@ -77,6 +79,17 @@ class Members:
     def return_to_origin(self) -> None:
         """Go back to where rigid motion was stopped; energies and forces are for the caller to renew."""
         self.positions, self.velocities = self.origin
+
+    def state(self) -> dict:
+        """Which runs go on, and their state, for `restore`."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state of the same group."""
+        runs = np.isin(self.starts, state["starts"])
+        self.keep(runs, np.repeat(runs, self.sizes))
+        for name in _STATE:
+            setattr(self, name, state[name])
 
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""

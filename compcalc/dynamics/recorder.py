@@ -78,6 +78,24 @@ class Recorder:
         self._take_apart()
         self._running = self._running[runs]
 
+    def state(self) -> dict:
+        """Everything recorded, for `restore`."""
+        self._take_apart()
+        frames = [tuple(np.concatenate(part) for part in zip(*parts, strict=True)) for parts in self._frame_parts]
+        state = {
+            "running": self._running,
+            "log": [np.concatenate(parts) for parts in self._log_parts],
+            "frames": frames,
+        }
+        self.restore(state)  # the next time there is less to join
+        return state
+
+    def restore(self, state: dict) -> None:
+        """Go on from what was recorded of the same runs."""
+        self._running = state["running"]
+        self._log_parts = [[log] for log in state["log"]]
+        self._frame_parts = [[frames] for frames in state["frames"]]
+
     def arrays(self, run: int) -> dict[str, np.ndarray]:
         """The arrays of run number `run`, by their names in `Trajectory`."""
         self._take_apart()

@@ -68,6 +68,17 @@ class Screen:
         outcomes = {run: self._guards[run].check(time_fs, *self._of(run, *state)) for run in sorted(suspects)}
         return {run: outcome for run, outcome in outcomes.items() if outcome is not None}
 
+    def state(self) -> dict:
+        """What has been seen so far, for `restore`."""
+        guards = [guard.state() for guard in self._guards]
+        return {"guards": guards, "watched": self._watched, "next": self._next_check_fs}
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state of a screen of the same runs."""
+        for guard, seen in zip(self._guards, state["guards"], strict=True):
+            guard.restore(seen)
+        self._watched, self._next_check_fs = state["watched"], state["next"]
+
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
         for name in ("_guards", "_sizes", "_pairs"):

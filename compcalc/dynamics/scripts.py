@@ -14,6 +14,8 @@ from compcalc.errors import InputError
 from compcalc.molecules.graph import bond_graph
 from compcalc.records import Molecule, Trajectory
 
+_ENGINE = ("checkpoint", "checkpoint_every_s", "on_progress")
+
 
 def run_nve(
     atoms: Atoms, ps: float, *, bonds: np.ndarray | None = None, seed: int = 0, limits: Limits | None = None,
@@ -28,7 +30,8 @@ def run_nve(
         bonds: bonded pairs, (B, 2); found from the geometry where they are not given.
         seed: of the random numbers.
         limits: of the guard.
-        **protocol: attributes of `Protocol`: `timestep_fs`, `temperature_k`, `equilibration_ps`, `control_ps`, ...
+        **protocol: attributes of `Protocol`: `timestep_fs`, `temperature_k`, `equilibration_ps`, `control_ps`, ...; and
+            `checkpoint`, `checkpoint_every_s` and `on_progress` as of `run_protocol`.
 
     Returns:
         The run. How it ended is its `outcome`: an event, or an exception of the calculator, raises nothing.
@@ -63,5 +66,6 @@ def _run(kind: str, atoms: Atoms, ps: float, bonds, seed: int, limits: Limits | 
     check_isolated(atoms)
     bonds = bond_graph(atoms.numbers, atoms.positions) if bonds is None else bonds
     molecule = Molecule(atoms.get_chemical_formula(), "")
+    engine = {name: options.pop(name) for name in _ENGINE if name in options}
     start = Start(molecule, atoms.get_atomic_numbers(), atoms.get_positions(), np.asarray(bonds))
-    return run_atoms(start, atoms, Protocol(kind, ps, **options), seed=seed, limits=limits)
+    return run_atoms(start, atoms, Protocol(kind, ps, **options), seed=seed, limits=limits, **engine)

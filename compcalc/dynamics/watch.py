@@ -21,6 +21,8 @@ from compcalc.dynamics.start import Start
 from compcalc.records import Outcome, OutcomeKind
 from compcalc.units import FS_PER_PS
 
+_STATE = ("_screen", "_balance", "_frames")
+
 
 class Step(NamedTuple):
     """The state of the runs at one step; the arrays must stay as they are.
@@ -101,6 +103,15 @@ class Watch:
             positions: where its atoms are, angstrom, (N, 3).
         """
         return self._frames.arrays(run, outcome.time_ps * FS_PER_PS, positions)
+
+    def state(self) -> dict:
+        """Everything seen, for `restore`; the record is its owner's to save."""
+        return {name: getattr(self, name).state() for name in _STATE}
+
+    def restore(self, state: dict) -> None:
+        """Go on from the state of a watch of the same runs and phase."""
+        for name in _STATE:
+            getattr(self, name).restore(state[name])
 
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
