@@ -282,7 +282,7 @@ class Trajectory:
         control_time_fs: fs from the start of production, of the same run at half of the time step, (K,).
         control_energy: its potential plus kinetic energy, eV, (K,).
         kind: `nve`, `nvt` or `heat`; empty where the protocol's name says it.
-        work: of the forces since the start of production, eV, (S,); these and the next are NaN where nobody kept them.
+        work: of the forces since the start of production, eV, (S,); this and the next are None where nobody kept them.
         coarse_work: the same from every second step, eV, (S,).
         heat: what the thermostat gave since the start of production, eV, (S,).
         net_force: norm of the sum of all forces, eV/angstrom, (F,).
@@ -320,7 +320,6 @@ class Trajectory:
         s, f, n = len(self.log_time_fs), len(self.frame_time_fs), len(self.numbers)
         _fill(self, event_time_fs=(0,), event_positions=(0, n, 3), event_energy=(0,))
         _fill(self, control_time_fs=(0,), control_energy=(0,))
-        _fill(self, work=(s,), coarse_work=(s,), heat=(s,), net_force=(f,), net_torque=(f,))
         e, k = len(self.event_time_fs), len(self.control_time_fs)
         _check_shapes(
             self,
@@ -336,12 +335,9 @@ class Trajectory:
             event_energy=(e,),
             control_time_fs=(k,),
             control_energy=(k,),
-            work=(s,),
-            coarse_work=(s,),
-            heat=(s,),
-            net_force=(f,),
-            net_torque=(f,),
         )
+        kept = {"work": (s,), "coarse_work": (s,), "heat": (s,), "net_force": (f,), "net_torque": (f,)}
+        _check_shapes(self, **{name: shape for name, shape in kept.items() if getattr(self, name) is not None})
 
     @property
     def ensemble(self) -> str:
@@ -350,10 +346,10 @@ class Trajectory:
 
 
 def _fill(record, **shapes: tuple[int, ...]) -> None:
-    """Put arrays of NaN in the place of those that were not given."""
+    """Put empty arrays in the place of those that were not given."""
     for name, shape in shapes.items():
         if getattr(record, name) is None:
-            object.__setattr__(record, name, np.full(shape, np.nan))
+            object.__setattr__(record, name, np.empty(shape))
 
 
 def _check_shapes(record, **expected: tuple[int, ...]) -> None:

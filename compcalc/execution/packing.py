@@ -80,8 +80,9 @@ def pack_trajectory(trajectory: Trajectory) -> Result:
     """Result of a dynamic unit."""
     outcome = trajectory.outcome
     facts = {name: getattr(trajectory, name) for name in _TRAJECTORY_FACTS}
+    arrays = {name: getattr(trajectory, name) for name in _TRAJECTORY_ARRAYS + _TRAJECTORY_EXTRAS}
     return Result(
-        {name: getattr(trajectory, name) for name in _TRAJECTORY_ARRAYS + _TRAJECTORY_EXTRAS},
+        {name: array for name, array in arrays.items() if array is not None},
         {
             **facts,
             "molecule": trajectory.molecule.name,
