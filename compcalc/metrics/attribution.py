@@ -21,6 +21,9 @@ from compcalc.metrics.drift import energy_drift
 NEGLIGIBLE_MEV_PER_ATOM_PER_PS = 0.5
 """Slopes of the total energy up to this are not attributed."""
 
+_OF_HEAT = 0.03
+"""Nor are slopes up to this share of the heat's: velocities at the end of a step read colder by (w dt / 2)^2."""
+
 _OUTLIER, _SMOOTH = 12.0, 3.0
 """A jump is this many times the usual imbalance of an interval, and this many times what the coarse work differs by."""
 
@@ -142,7 +145,9 @@ def attribute_run(
     time_fs = time_fs[sound]
     potential, kinetic, work, coarse, heat = (column[sound] for column in columns)
     total, fine, coarse = potential + kinetic - heat, work + potential, coarse + potential
-    drift = energy_drift(time_fs, total, n_atoms, noise_floor_mev_per_atom_per_ps=NEGLIGIBLE_MEV_PER_ATOM_PER_PS)
+    heating = energy_drift(time_fs, heat, n_atoms).drift
+    floor = max(NEGLIGIBLE_MEV_PER_ATOM_PER_PS, _OF_HEAT * heating if np.isfinite(heating) else 0.0)
+    drift = energy_drift(time_fs, total, n_atoms, noise_floor_mev_per_atom_per_ps=floor)
     slope = energy_drift(time_fs, fine, n_atoms).slope_mev_per_atom_per_ps
     jumps = _jumps(fine, coarse)
     largest = float(jumps[np.abs(jumps).argmax()]) if len(jumps) else 0.0

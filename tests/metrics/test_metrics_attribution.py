@@ -83,6 +83,12 @@ def test_a_negligible_slope_is_not_attributed():
     assert attribute_run(**log(imbalance=0.002 * PS, coarse=0.002 * PS)).cause is EnergyCause.NOT_GRADIENT
 
 
+def test_the_share_of_the_heat_that_velocities_miss_is_not_attributed():
+    """Of 400 meV/ps of heat 2% go missing at the end of the steps, or 10%, which is no longer what it should be."""
+    assert attribute_run(**log(heat=0.4 * PS, gain=-0.008 * PS)).cause is EnergyCause.CONSERVED
+    assert attribute_run(**log(heat=0.4 * PS, gain=-0.04 * PS)).cause is EnergyCause.TIME_STEP
+
+
 def test_steps_that_are_not_finite_are_left_out():
     made = log(imbalance=0.2 * PS, coarse=0.2 * PS)
     made["potential_energy"][-1] = np.nan
