@@ -88,6 +88,21 @@ class RunDirectoryError(CompcalcError):
     """A run directory cannot be written or belongs to another run."""
 
 
+class Unstable(CompcalcError):
+    """A watched MD run met an event: a bond broke, the molecule exploded, a number became NaN.
+
+    Args:
+        outcome: an `Outcome` that says what happened, when and to which atoms.
+    """
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+        super().__init__(outcome)
+
+    def __str__(self) -> str:
+        return f"{self.outcome.kind} at {self.outcome.time_ps:.4f} ps: {self.outcome.cause}"
+
+
 class ChildError(CompcalcError):
     """The process in which an isolated potential runs cannot be used.
 

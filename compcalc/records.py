@@ -1,7 +1,7 @@
 """Frozen, shape-checked records that pass between the stages.
 
 Symbols in the shapes: T frames, N atoms, M molecules of a batch, A atoms of a batch, B bonds, S logged steps, F stored
-frames. Units as in `compcalc.units`.
+frames, E event frames, K logged steps of a control. Units as in `compcalc.units`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,6 +64,18 @@ class Batch:
     def sizes(self) -> np.ndarray:
         """Number of atoms of each molecule, (M,)."""
         return np.diff(self.offsets)
+
+    def moved(self, positions: np.ndarray) -> "Batch":
+        """The same molecules at other positions, angstrom, (A, 3); nothing else is checked again.
+
+        Raises:
+            InputError: another shape.
+        """
+        if np.shape(positions) != self.positions.shape:
+            raise InputError("Batch.positions", np.shape(positions), f"shape {self.positions.shape}")
+        batch = object.__new__(Batch)
+        batch.__dict__.update(self.__dict__, positions=positions)
+        return batch
 
     @classmethod
     def of(cls, molecules: Sequence[tuple[np.ndarray, np.ndarray]]) -> "Batch":
@@ -257,6 +269,7 @@ class Outcome:
         cause: a sentence that names the atoms, values and limits.
         atoms: indices of the atoms concerned.
         phase: `equilibration` or `production`.
+        fragment: indices of the atoms that came off, where a broken bond set some free.
     """
 
     kind: OutcomeKind
@@ -264,6 +277,7 @@ class Outcome:
     cause: str = ""
     atoms: tuple[int, ...] = ()
     phase: str = "production"
+    fragment: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -272,7 +286,7 @@ class Trajectory:
 
     Attributes:
         molecule: which molecule.
-        protocol: `nve` or `nvt`.
+        protocol: name of the protocol.
         replica: index of the replica.
         numbers: atomic numbers, (N,).
         log_time_fs: fs from the start of production, (S,).
@@ -286,6 +300,18 @@ class Trajectory:
         outcome: how the run ended.
         n_steps: time steps made, equilibration included.
         seconds: wall time, s.
+        event_time_fs: times of the last steps of a run that did not complete, fs from the start of the outcome's phase,
+            (E,).
+        event_positions: angstrom, (E, N, 3).
+        event_energy: potential energy, eV, (E,); NaN where the potential gave none.
+        control_time_fs: fs from the start of production, of the same run at half of the time step, (K,).
+        control_energy: its potential plus kinetic energy, eV, (K,).
+        kind: `nve`, `nvt` or `heat`; empty where the protocol's name says it.
+        work: of the forces since the start of production, eV, (S,); this and the next are None where nobody kept them.
+        coarse_work: the same from every second step, eV, (S,).
+        heat: what the thermostat gave since the start of production, eV, (S,).
+        net_force: norm of the sum of all forces, eV/angstrom, (F,).
+        net_torque: norm of their torque about the centre of mass, eV, (F,).
     """
 
     molecule: Molecule
@@ -303,9 +329,23 @@ class Trajectory:
     outcome: Outcome
     n_steps: int
     seconds: float = float("nan")
+    event_time_fs: np.ndarray | None = None
+    event_positions: np.ndarray | None = None
+    event_energy: np.ndarray | None = None
+    control_time_fs: np.ndarray | None = None
+    control_energy: np.ndarray | None = None
+    kind: str = ""
+    work: np.ndarray | None = None
+    coarse_work: np.ndarray | None = None
+    heat: np.ndarray | None = None
+    net_force: np.ndarray | None = None
+    net_torque: np.ndarray | None = None
 
     def __post_init__(self):
         s, f, n = len(self.log_time_fs), len(self.frame_time_fs), len(self.numbers)
+        _fill(self, event_time_fs=(0,), event_positions=(0, n, 3), event_energy=(0,))
+        _fill(self, control_time_fs=(0,), control_energy=(0,))
+        e, k = len(self.event_time_fs), len(self.control_time_fs)
         _check_shapes(
             self,
             log_time_fs=(s,),
@@ -315,7 +355,26 @@ class Trajectory:
             frame_time_fs=(f,),
             positions=(f, n, 3),
             velocities=(f, n, 3),
+            event_time_fs=(e,),
+            event_positions=(e, n, 3),
+            event_energy=(e,),
+            control_time_fs=(k,),
+            control_energy=(k,),
         )
+        kept = {"work": (s,), "coarse_work": (s,), "heat": (s,), "net_force": (f,), "net_torque": (f,)}
+        _check_shapes(self, **{name: shape for name, shape in kept.items() if getattr(self, name) is not None})
+
+    @property
+    def ensemble(self) -> str:
+        """Kind of the protocol: `nve`, `nvt` or `heat`."""
+        return self.kind or self.protocol
+
+
+def _fill(record, **shapes: tuple[int, ...]) -> None:
+    """Put empty arrays in the place of those that were not given."""
+    for name, shape in shapes.items():
+        if getattr(record, name) is None:
+            object.__setattr__(record, name, np.empty(shape))
 
 
 def _check_shapes(record, **expected: tuple[int, ...]) -> None:

@@ -26,7 +26,9 @@ def test_own_calculator_scales_energy_and_forces():
 
 def test_guarded_run(capsys):
     load("guarded_run.py")["main"](spec="mmff94", production_ps=0.05)
-    assert "outcome: completed at 0.05 ps" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "outcome: completed at 0.05 ps" in printed
+    assert "own dynamics: " in printed
 
 
 def test_run_from_python(tmp_path, capsys):

@@ -148,3 +148,19 @@ def test_which_outcomes_count_against_stability():
 )
 def test_a_file_stem_has_no_separators(name, stem):
     assert Molecule(name, "C").file_stem == stem
+
+
+def test_a_trajectory_s_optional_arrays_have_the_shapes_of_its_log_and_frames():
+    log, frames = np.arange(4.0), np.zeros((2, 3, 3))
+    given = {
+        "molecule": Molecule("water", "O"), "protocol": "nve", "replica": 0, "numbers": np.array([8, 1, 1]),
+        "log_time_fs": log, "potential_energy": log, "kinetic_energy": log, "temperature": log,
+        "degrees_of_freedom": 3, "frame_time_fs": log[:2], "positions": frames, "velocities": frames,
+        "outcome": Outcome(OutcomeKind.COMPLETED, 1.0), "n_steps": 4,
+    }  # fmt: skip
+    bare = Trajectory(**given)
+    assert bare.event_positions.shape == (0, 3, 3) and bare.control_energy.shape == (0,) and bare.work is None
+    assert bare.ensemble == "nve" and Trajectory(**given, kind="nvt").ensemble == "nvt"
+    for name, array in {"work": log[:3], "net_force": log, "event_energy": log, "control_energy": log}.items():
+        with pytest.raises(InputError, match=f"Trajectory.{name}"):
+            Trajectory(**given, **{name: array})

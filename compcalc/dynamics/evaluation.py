@@ -3,6 +3,7 @@
 Symbols in the shapes: M molecules, A atoms of all.
 """
 
+import contextlib
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ class Evaluator:
     def __init__(self, potential: BatchPotential):
         self._potential = potential
         self._prepared = self._singly = False
+        self._geometry: np.ndarray | None = None
 
     def __call__(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, dict[int, Exception]]:
         """Energies (M,), forces (A, 3) and, by molecule, what was raised; those molecules have NaN.
@@ -50,10 +52,22 @@ class Evaluator:
         """Molecules left the batch."""
         self._prepared = self._singly = False
 
+    def state(self) -> dict:
+        """What the potential was prepared for, for `restore`."""
+        return {"singly": self._singly, "geometry": self._geometry if self._prepared else None}
+
+    def restore(self, state: dict, batch: Batch) -> None:
+        """Prepare the potential for `batch` as it was; where that fails, the next evaluation tries it again."""
+        self._singly = state["singly"]
+        if state["geometry"] is not None and state["geometry"].shape == batch.positions.shape:
+            with contextlib.suppress(Exception):
+                getattr(self._potential, "prepare_batch", lambda batch: None)(batch.moved(state["geometry"]))
+                self._prepared, self._geometry = True, state["geometry"]
+
     def _whole(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         if not self._prepared:
             getattr(self._potential, "prepare_batch", lambda batch: None)(batch)
-            self._prepared = True
+            self._prepared, self._geometry = True, batch.positions
         result = self._potential.evaluate_batch(batch)
         # Copies: they are kept beyond the next call, which may fill the same buffers.
         energies, forces = np.array(result.energies, dtype=float), np.array(result.forces, dtype=float)

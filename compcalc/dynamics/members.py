@@ -1,7 +1,6 @@
 """The state of molecules that advance together. Symbols in the shapes: M runs that still go on, A their atoms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from ase.data import atomic_masses
@@ -10,28 +9,13 @@ from compcalc.dynamics.integrators import thermal_velocities
 from compcalc.dynamics.momenta import remove_rigid_motion
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.seeding import run_generator
+from compcalc.dynamics.start import Start
+from compcalc.dynamics.sums import Sums
 from compcalc.metrics.temperature import degrees_of_freedom
-from compcalc.records import Batch, Molecule
+from compcalc.records import Batch
 from compcalc.units import KB_EV_PER_K
 
-
-@dataclass(frozen=True)
-class Start:
-    """Where one run begins.
-
-    Attributes:
-        molecule: which molecule.
-        numbers: atomic numbers, (N,).
-        positions: starting geometry, angstrom, (N, 3).
-        bonds: its bonded pairs, (B, 2).
-        replica: index of the replica.
-    """
-
-    molecule: Molecule
-    numbers: np.ndarray
-    positions: np.ndarray
-    bonds: np.ndarray
-    replica: int = 0
+_STATE = ("starts", "positions", "velocities", "energies", "forces", "freedom", "_at_rest", "origin")
 
 
 class Members:
@@ -41,6 +25,9 @@ class Members:
         starts: one entry a run.
         protocol: for its name and temperature.
         seed: of the random numbers.
+
+    Attributes:
+        origin: positions and velocities at which rigid motion was stopped, each (A, 3).
     """
 
     def __init__(self, starts: Sequence[Start], protocol: Protocol, seed: int):
@@ -52,7 +39,8 @@ class Members:
         masses = np.split(self.masses, batch.offsets[1:-1])
         drawn = [thermal_velocities(m, protocol.temperature_k, rng) for m, rng in zip(masses, self.rngs, strict=True)]
         self.velocities = np.concatenate(drawn)
-        self.freedom = 3.0 * self.sizes
+        self.freedom, self._at_rest = 3.0 * self.sizes, False
+        self.origin: tuple[np.ndarray, np.ndarray] | None = None
         # Filled by the first evaluation, in the equilibration.
         self.energies, self.forces = np.full(len(starts), np.nan), np.full(self.positions.shape, np.nan)
         self._index()
@@ -62,24 +50,46 @@ class Members:
 
     def batch(self) -> Batch:
         """What the potential is asked for."""
-        return Batch(self.numbers, self.positions, self.offsets)
+        return self._batch.moved(self.positions)
 
     def kinetic(self) -> np.ndarray:
         """Kinetic energies, eV, (M,)."""
-        squared = np.einsum("ni,ni->n", self.velocities, self.velocities)
-        return np.add.reduceat(0.5 * self.masses * squared, self.offsets[:-1])
+        return self._sums.components(self._half_masses * self.velocities**2)
 
     def temperatures(self, kinetic: np.ndarray) -> np.ndarray:
-        """K, (M,); NaN where no degrees of freedom are left."""
+        """K, (M,); NaN where no degrees of freedom are left.
+
+        Where the centres of mass are no degrees of freedom, what moves them is left out.
+        """
+        if self._at_rest:
+            momentum = self._sums.vectors(self._half_masses * self.velocities)
+            kinetic = kinetic - 2 * np.einsum("mi,mi->m", momentum, momentum) / self._total_masses
         return 2 * kinetic / (KB_EV_PER_K * np.where(self.freedom > 0, self.freedom, np.nan))
 
     def stop_rigid_motion(self) -> None:
         """Take the motion of each molecule as a whole out of the velocities and of the degrees of freedom."""
+        self._at_rest = True
         for place, (start, stop) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
             atoms = slice(start, stop)
             positions, masses = self.positions[atoms], self.masses[atoms]
             self.velocities[atoms] = remove_rigid_motion(positions, self.velocities[atoms], masses)
             self.freedom[place] = degrees_of_freedom(positions, masses, remove_translation=True, remove_rotation=True)
+        self.origin = self.positions, self.velocities.copy()
+
+    def return_to_origin(self) -> None:
+        """Go back to where rigid motion was stopped; energies and forces are for the caller to renew."""
+        self.positions, self.velocities = self.origin
+
+    def state(self) -> dict:
+        """Which runs go on, and their state, for `restore`."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state of the same group."""
+        runs = np.isin(self.starts, state["starts"])
+        self.keep(runs, np.repeat(runs, self.sizes))
+        for name in _STATE:
+            setattr(self, name, state[name])
 
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
@@ -87,8 +97,14 @@ class Members:
             setattr(self, name, getattr(self, name)[runs])
         for name in ("numbers", "positions", "masses", "velocities", "forces"):
             setattr(self, name, getattr(self, name)[atoms])
+        if self.origin is not None:
+            self.origin = self.origin[0][atoms], self.origin[1][atoms]
         self.rngs = [rng for rng, kept in zip(self.rngs, runs, strict=True) if kept]
         self._index()
 
     def _index(self) -> None:
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)])
+        if len(self):
+            self._batch = Batch(self.numbers, self.positions, self.offsets)
+            self._sums, self._half_masses = Sums(self.sizes), 0.5 * self.masses[:, None]
+            self._total_masses = np.add.reduceat(self.masses, self.offsets[:-1])

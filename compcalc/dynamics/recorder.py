@@ -1,13 +1,17 @@
 """Collects the log and the frames of one run, or of several that advance together.
 
-Symbols in the shapes: M runs still recorded, A their atoms, N atoms of one run, S logged steps, F stored frames.
+Symbols in the shapes: M runs still recorded, A their atoms, N atoms of one run, S logged steps, F stored frames, C
+columns of the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from compcalc.dynamics.protocols import Protocol
+
+LOG = ("potential_energy", "kinetic_energy", "temperature", "work", "coarse_work", "heat")
+"""What a run logs, besides the time."""
 
 _LONGEST = 4096
 """Logged steps after which the entries are put into arrays, which take a fraction of their memory."""
@@ -19,19 +23,28 @@ class Recorder:
     Args:
         protocol: for its spacings.
         sizes: number of atoms of each run, in the order of the arrays that `record` gets.
+        columns: names of what is logged.
     """
 
-    def __init__(self, protocol: Protocol, sizes: Sequence[int]):
-        self._log_every = max(1, round(protocol.log_every_fs / protocol.timestep_fs))
-        self._frame_every = max(1, round(protocol.frame_every_fs / protocol.timestep_fs))
-        self._sizes = np.asarray(sizes)
+    def __init__(self, protocol: Protocol, sizes: Sequence[int], columns: Sequence[str] = LOG):
+        self._log_every, self._frame_every = protocol.log_steps, protocol.frame_steps
+        self._sizes, self._columns = np.asarray(sizes), ("log_time_fs", *columns)
         self._running = np.arange(len(self._sizes))
         # One entry a step for all runs; taken apart by run when one leaves, or when there are many.
         self._log, self._frames = [], []
-        self._log_parts = [[np.empty((0, 4))] for _ in self._sizes]
-        self._frame_parts = [[(np.empty(0), np.empty((0, n, 3)), np.empty((0, n, 3)))] for n in self._sizes]
+        self._log_parts = [[np.empty((0, len(self._columns)))] for _ in self._sizes]
+        self._frame_parts = [
+            [(np.empty(0), np.empty((0, n, 3)), np.empty((0, n, 3)), np.empty((0, 2)))] for n in self._sizes
+        ]
 
-    def record(self, step, time_fs, positions, velocities, energy, kinetic, hot, ended: Sequence[int] = ()) -> None:
+    def due(self, step: int) -> bool:
+        """Whether a step is to be stored where no run ends at it."""
+        return step % self._log_every == 0 or step % self._frame_every == 0
+
+    def record(
+        self, step: int, time_fs: float, positions: np.ndarray, velocities: np.ndarray, log: Sequence[np.ndarray],
+        pulls: Callable[[], np.ndarray], ended: Sequence[int] = (),
+    ) -> None:  # fmt: skip
         """Store a step if it is due, and in any case for the runs that end at it.
 
         Args:
@@ -39,48 +52,63 @@ class Recorder:
             time_fs: fs.
             positions: angstrom, (A, 3).
             velocities: angstrom/fs, (A, 3).
-            energy: potential energies, eV, (M,), or a number.
-            kinetic: kinetic energies, eV, (M,), or a number.
-            hot: temperatures, K, (M,), or a number.
+            log: one array a column, (M,) each, or numbers.
+            pulls: gives net force in eV/angstrom and net torque in eV, (M, 2); called where a frame is due.
             ended: which of the M runs end here.
         """
-        log, frame = step % self._log_every == 0, step % self._frame_every == 0
-        if log:
-            self._log.append((time_fs, energy, kinetic, hot))
-        if frame:
-            self._frames.append((time_fs, positions.copy(), velocities.copy()))
+        due_log, due_frame = step % self._log_every == 0, step % self._frame_every == 0
+        if due_log:
+            self._log.append((time_fs, *log))
+        frame = (time_fs, positions.copy(), velocities.copy(), pulls()) if due_frame or len(ended) else None
+        if due_frame:
+            self._frames.append(frame)
         if len(self._log) == _LONGEST:
             self._take_apart()
-        if not len(ended) or (log and frame):
+        if not len(ended) or (due_log and due_frame):
             return
         self._take_apart()
-        entry = (time_fs, energy, kinetic, hot)
         for place in ended:
-            if not log:
-                self._log_parts[self._running[place]].append(self._logs([entry])[:, place])
-            if not frame:
-                atoms = self._atoms()[place]
-                part = (np.array([time_fs]), positions[None, atoms].copy(), velocities[None, atoms].copy())
-                self._frame_parts[self._running[place]].append(part)
+            if not due_log:
+                self._log_parts[self._running[place]].append(self._logs([(time_fs, *log)])[:, place])
+            if not due_frame:
+                self._frame_parts[self._running[place]].append(self._of([frame], place))
 
     def keep(self, runs: np.ndarray, atoms: np.ndarray) -> None:
         """Go on with the `runs` (M,) bool alone; `atoms` (A,) bool are theirs."""
         self._take_apart()
         self._running = self._running[runs]
 
+    def state(self) -> dict:
+        """Everything recorded, for `restore`."""
+        self._take_apart()
+        frames = [tuple(np.concatenate(part) for part in zip(*parts, strict=True)) for parts in self._frame_parts]
+        state = {
+            "running": self._running,
+            "log": [np.concatenate(parts) for parts in self._log_parts],
+            "frames": frames,
+        }
+        self.restore(state)  # the next time there is less to join
+        return state
+
+    def restore(self, state: dict) -> None:
+        """Go on from what was recorded of the same runs."""
+        self._running = state["running"]
+        self._log_parts = [[log] for log in state["log"]]
+        self._frame_parts = [[frames] for frames in state["frames"]]
+
     def arrays(self, run: int) -> dict[str, np.ndarray]:
         """The arrays of run number `run`, by their names in `Trajectory`."""
         self._take_apart()
         log = np.concatenate(self._log_parts[run])
-        times, positions, velocities = (np.concatenate(parts) for parts in zip(*self._frame_parts[run], strict=True))
+        parts = zip(*self._frame_parts[run], strict=True)
+        times, positions, velocities, pulls = (np.concatenate(part) for part in parts)
         return {
-            "log_time_fs": log[:, 0],
-            "potential_energy": log[:, 1],
-            "kinetic_energy": log[:, 2],
-            "temperature": log[:, 3],
+            **{name: log[:, column] for column, name in enumerate(self._columns)},
             "frame_time_fs": times,
             "positions": positions,
             "velocities": velocities,
+            "net_force": pulls[:, 0],
+            "net_torque": pulls[:, 1],
         }
 
     def _take_apart(self) -> None:
@@ -89,19 +117,22 @@ class Recorder:
             for place, run in enumerate(self._running):
                 self._log_parts[run].append(log[:, place].copy())
         if self._frames:
-            times, *columns = zip(*self._frames, strict=True)
-            for run, atoms in zip(self._running, self._atoms(), strict=True):
-                positions, velocities = (np.array([frame[atoms] for frame in column]) for column in columns)
-                self._frame_parts[run].append((np.array(times), positions, velocities))
+            for place, run in enumerate(self._running):
+                self._frame_parts[run].append(self._of(self._frames, place))
         self._log, self._frames = [], []
 
     def _logs(self, entries: list[tuple]) -> np.ndarray:
-        """Time, energies and temperature, (S, M, 4)."""
-        log = np.empty((len(entries), len(self._running), 4))
+        """Time and columns, (S, M, C)."""
+        log = np.empty((len(entries), len(self._running), len(self._columns)))
         for column, values in enumerate(zip(*entries, strict=True)):
             log[..., column] = np.array(values, dtype=float).reshape(len(entries), -1)
         return log
 
-    def _atoms(self) -> list[slice]:
-        ends = np.cumsum(self._sizes[self._running])
-        return [slice(end - size, end) for end, size in zip(ends, self._sizes[self._running], strict=True)]
+    def _of(self, frames: list[tuple], place: int) -> tuple[np.ndarray, ...]:
+        """Times, positions, velocities and pulls of the run at `place`."""
+        sizes = self._sizes[self._running]
+        end = int(sizes[: place + 1].sum())
+        atoms = slice(end - int(sizes[place]), end)
+        times, positions, velocities, pulls = zip(*frames, strict=True)
+        columns = ([frame[atoms] for frame in positions], [frame[atoms] for frame in velocities])
+        return np.array(times), *(np.array(column) for column in columns), np.array([pull[place] for pull in pulls])

@@ -16,6 +16,19 @@ _TRAJECTORY_ARRAYS = (
     "positions",
     "velocities",
 )
+_TRAJECTORY_EXTRAS = (
+    "event_time_fs",
+    "event_positions",
+    "event_energy",
+    "control_time_fs",
+    "control_energy",
+    "work",
+    "coarse_work",
+    "heat",
+    "net_force",
+    "net_torque",
+)
+"""Arrays that a stored trajectory may lack."""
 _TRAJECTORY_FACTS = ("protocol", "replica", "degrees_of_freedom", "n_steps", "seconds")
 
 
@@ -67,17 +80,20 @@ def pack_trajectory(trajectory: Trajectory) -> Result:
     """Result of a dynamic unit."""
     outcome = trajectory.outcome
     facts = {name: getattr(trajectory, name) for name in _TRAJECTORY_FACTS}
+    arrays = {name: getattr(trajectory, name) for name in _TRAJECTORY_ARRAYS + _TRAJECTORY_EXTRAS}
     return Result(
-        {name: getattr(trajectory, name) for name in _TRAJECTORY_ARRAYS},
+        {name: array for name, array in arrays.items() if array is not None},
         {
             **facts,
             "molecule": trajectory.molecule.name,
+            "kind": trajectory.kind,
             "outcome": {
                 "kind": str(outcome.kind),
                 "time_ps": outcome.time_ps,
                 "cause": outcome.cause,
                 "atoms": [int(atom) for atom in outcome.atoms],
                 "phase": outcome.phase,
+                "fragment": [int(atom) for atom in outcome.fragment],
             },
         },
     )
@@ -87,11 +103,18 @@ def unpack_trajectory(molecule: Molecule, result: Result) -> Trajectory:
     """The trajectory in a dynamic unit's result."""
     ended = result.meta["outcome"]
     outcome = Outcome(
-        OutcomeKind(ended["kind"]), ended["time_ps"], ended["cause"], tuple(ended["atoms"]), ended["phase"]
+        OutcomeKind(ended["kind"]),
+        ended["time_ps"],
+        ended["cause"],
+        tuple(ended["atoms"]),
+        ended["phase"],
+        tuple(ended.get("fragment", ())),
     )
     facts = {name: result.meta[name] for name in _TRAJECTORY_FACTS}
     arrays = {name: result.arrays[name] for name in _TRAJECTORY_ARRAYS}
-    return Trajectory(molecule=molecule, outcome=outcome, **arrays, **facts)
+    extras = {name: result.arrays.get(name) for name in _TRAJECTORY_EXTRAS}
+    kind = result.meta.get("kind", "")
+    return Trajectory(molecule=molecule, outcome=outcome, kind=kind, **arrays, **extras, **facts)
 
 
 def lost_trajectory(

@@ -18,6 +18,7 @@ from compcalc.metrics.run_parts import (
     ProtocolLike,
     conservation,
     element_temperatures,
+    energy_books,
     heating,
     number,
     structure,
@@ -31,6 +32,9 @@ from compcalc.records import Frames, OutcomeKind, Trajectory
 NVT_TEMPERATURE_K = 300.0
 """What the thermostat of a run without a known protocol was set to."""
 
+WORDS = ("energy_cause", "step_control_verdict")
+"""Metrics of a row in words; None where nothing can be said."""
+
 NUMBERS = (
     "drift_mev_per_atom_per_ps",
     "drift_standard_error_mev_per_atom_per_ps",
@@ -42,6 +46,8 @@ NUMBERS = (
     "largest_energy_jump_mev_per_atom",
     "largest_energy_jump_at_ps",
     "visible_energy_jump_mev_per_atom",
+    "energy_imbalance_mev_per_atom_per_ps",
+    "step_control_ratio",
     "temperature_mean_k",
     "temperature_target_k",
     "distance_distribution_mae",
@@ -104,6 +110,7 @@ def run_row(
         "split": split,
         "n_atoms": len(trajectory.numbers),
         "protocol": trajectory.protocol,
+        "ensemble": trajectory.ensemble,
         "replica": trajectory.replica,
         "outcome": str(outcome.kind),
         "phase": outcome.phase,
@@ -111,23 +118,24 @@ def run_row(
         "asked_ps": asked_ps,
         "cause": outcome.cause,
         "atoms": list(outcome.atoms),
-        **dict.fromkeys(NUMBERS),
+        **dict.fromkeys((*WORDS, *NUMBERS)),
         **{key: {} for key in GROUPS},
         "ms_per_step": 1000 * trajectory.seconds / trajectory.n_steps if trajectory.n_steps else None,
         "seconds": number(trajectory.seconds),
     }
     row["temperature_mean_k"] = _mean(trajectory.temperature)
     finished = outcome.kind is OutcomeKind.COMPLETED
-    if trajectory.protocol == "nvt" and finished and len(trajectory.frame_time_fs):
+    if trajectory.ensemble == "nvt" and finished and len(trajectory.frame_time_fs):
         row["temperature_target_k"] = protocol.temperature_k if protocol else NVT_TEMPERATURE_K
     row.update(element_temperatures(trajectory, row["temperature_target_k"]))
-    if trajectory.protocol == "nve":
+    if trajectory.ensemble == "nve":
         row.update(conservation(trajectory, protocol, noise))
+        row.update(energy_books(trajectory))
         if finished and reference is not None:
             row.update(vibrations(trajectory, reference.bonds, reference_run))
-    if trajectory.protocol == "nvt" and finished and reference is not None:
+    if trajectory.ensemble == "nvt" and finished and reference is not None:
         row.update(structure(trajectory, reference))
-    if trajectory.protocol == "heat":
+    if trajectory.ensemble == "heat":
         row.update(heating(trajectory, protocol))
     if labelled is not None:
         row.update(truth(trajectory, *labelled, static_force_mae))

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from ase.data import atomic_masses, chemical_symbols
 
+from compcalc.metrics.attribution import attribute_run
 from compcalc.metrics.bands import band_centroids, band_shifts
 from compcalc.metrics.breaking import ramp_temperature_k
 from compcalc.metrics.distributions import histogram_mae, pair_distance_histogram
@@ -18,6 +19,7 @@ from compcalc.metrics.internal import Difference, bond_angle_differences, bond_l
 from compcalc.metrics.jumps import energy_jumps
 from compcalc.metrics.noise_floor import noise_floor, rounding_noise_ev
 from compcalc.metrics.spectra import LARGEST_SPACING_FS, RESOLUTION_PER_CM, spectral_overlap, vibrational_spectrum
+from compcalc.metrics.step_control import step_control
 from compcalc.metrics.trajectory_errors import force_error_in_time
 from compcalc.records import Frames, Trajectory
 
@@ -67,6 +69,30 @@ def conservation(trajectory: Trajectory, protocol: ProtocolLike | None, noise: N
         "kinetic_spread_mev_per_atom": number(kinetic_spread_mev_per_atom(trajectory.kinetic_energy[finite], n)),
         **_jumps(time, total, n, scatter),
     }
+
+
+def energy_books(trajectory: Trajectory) -> dict:
+    """What changes the total energy: the forces, jumps of the energy, or the integrator; and the half-step control."""
+    row = {}
+    n, total = len(trajectory.numbers), trajectory.potential_energy + trajectory.kinetic_energy
+    if trajectory.work is not None:
+        found = attribute_run(
+            trajectory.log_time_fs,
+            trajectory.potential_energy,
+            trajectory.kinetic_energy,
+            trajectory.work,
+            trajectory.coarse_work,
+            trajectory.heat,
+            n,
+        )
+        row["energy_cause"] = str(found.cause)
+        row["energy_imbalance_mev_per_atom_per_ps"] = number(found.imbalance_mev_per_atom_per_ps)
+    if np.isfinite(total).all():
+        control = step_control(trajectory.log_time_fs, total, trajectory.control_time_fs, trajectory.control_energy, n)
+        if control is not None:
+            row["step_control_ratio"] = number(control.ratio)
+            row["step_control_verdict"] = control.verdict
+    return row
 
 
 def element_temperatures(trajectory: Trajectory, target_k: float | None) -> dict:

@@ -86,7 +86,7 @@ def _static_row(rows: Sequence[Mapping], molecule: str, split: str) -> Mapping:
 
 
 def _molecule(static: Mapping, runs: Sequence[Mapping]) -> dict:
-    nve = [run for run in runs if run["protocol"] == "nve"]
+    nve = [run for run in runs if _ensemble(run) == "nve"]
     physical = [run for run in runs if OutcomeKind(run["outcome"]).physical]
     drifts, jumps = ([run.get(key) for run in nve] for key in ("drift_mev_per_atom_per_ps", "energy_jumps"))
     known = [drift for drift in drifts if drift is not None]
@@ -99,13 +99,18 @@ def _molecule(static: Mapping, runs: Sequence[Mapping]) -> dict:
         "energy_jumps": sum(j for j in jumps if j is not None) if any(j is not None for j in jumps) else None,
         "n_runs": len(physical),
         "n_stable": sum(not OutcomeKind(run["outcome"]).unstable for run in physical),
-        "survived_share": survived_share([run for run in physical if run["protocol"] != "heat"]),
+        "survived_share": survived_share([run for run in physical if _ensemble(run) != "heat"]),
         "breaking_temperature_k": _mean([run.get("ended_at_temperature_k") for run in physical]),
         **{
             key: _mean([run.get(key) for run in runs])
             for key in ("distance_distribution_mae", "trajectory_force_mae_mev_per_angstrom")
         },
     }
+
+
+def _ensemble(run: Mapping) -> str:
+    """Kind of a run's protocol, which has a name of its own where a user gave it one."""
+    return run.get("ensemble") or run["protocol"]
 
 
 def survived_share(runs: Sequence[Mapping]) -> float | None:

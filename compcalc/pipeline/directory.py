@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from compcalc.dynamics.protocols import Preset, Protocol
 from compcalc.errors import RunDirectoryError, UnknownNameError
 from compcalc.execution import ResultStore
 from compcalc.execution.run_directory import INDEX, RunDirectory
@@ -30,6 +31,7 @@ def enter(directory: RunDirectory, given: RunInput, potential: Potential, comman
         return {
             "settings": kept_settings(given.settings),
             "groups": PreparedRun(given, potential, known).groups,
+            "preset": asdict(given.preset),
             "input": given.kept(),
             "preflight": potential.preflight,
             "command": command,
@@ -91,11 +93,18 @@ def read_input(settings: RunSettings) -> RunInput:
     return TaskInput(settings) if settings.task is not None else OwnInput(settings)
 
 
+def _preset(kept: dict[str, Any]) -> Preset:
+    return Preset(kept["name"], tuple(Protocol(**protocol) for protocol in kept["protocols"]), kept["replicas"])
+
+
 def _entered(entry: dict[str, Any], store: ResultStore) -> PreparedRun:
     kept = dict(entry["settings"])
     kept["data"] = None if kept["data"] is None else Path(kept["data"])
     kept["molecules"] = tuple(kept["molecules"])
-    settings = RunSettings(**kept)
+    # The preset is laid out from what was kept of it, so that its name need not be known any more.
+    settings = RunSettings(**{**kept, "preset": "quick", "replicas": None})
     own = settings.task is None
     given = OwnInput(settings, entry["input"]).with_labels(store) if own else TaskInput(settings)
+    # Of the time of the run: a file of a preset may have changed, or be gone.
+    given.preset = _preset(entry["preset"])
     return PreparedRun(given, Potential(entry["facts"]["potential"], entry["preflight"]), entry["groups"])

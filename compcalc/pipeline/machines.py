@@ -13,6 +13,9 @@ from compcalc.pipeline.inputs import RunInput
 from compcalc.pipeline.settings import Progress
 from compcalc.pipeline.work import PotentialWorker
 
+CHECKPOINTS = ".checkpoints"
+"""Folder of a run directory for the state of dynamics under way."""
+
 _GIB = 2**30
 
 
@@ -22,7 +25,7 @@ def open_executor(given: RunInput, out: Path, progress: Progress) -> Executor:
     Raises:
         CompcalcError: there is no such cluster, or its package is not installed.
     """
-    settings, factory = given.settings, PotentialWorker(given.spec)
+    settings, factory = given.settings, PotentialWorker(given.spec, (out / CHECKPOINTS).absolute())
     memory = None if settings.memory_gib is None else int(settings.memory_gib * _GIB)
     limits = Limits(settings.timeout_s, memory)
     if settings.dask is not None:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from compcalc.dynamics.export import write_extxyz
+from compcalc.dynamics.export import write_event_extxyz, write_extxyz
 from compcalc.execution import ResultStore, Unit
 from compcalc.execution.environment import hardware, package_versions
 from compcalc.execution.files import CannotWriteError, make_directory
@@ -87,7 +87,9 @@ def export_trajectories(prepared: PreparedRun, store: ResultStore, out: Path) ->
         if known.get(name) == [unit.hash, _sha256(folder / name)]:
             continue
         make_directory(folder)
-        write_extxyz(folder / name, unpack_trajectory(unit.payload.molecule, store.read(unit)))
+        trajectory = unpack_trajectory(unit.payload.molecule, store.read(unit))
+        write_extxyz(folder / name, trajectory)
+        write_event_extxyz(folder / name.replace(".extxyz", ".event.extxyz"), trajectory)
         known[name] = [unit.hash, _sha256(folder / name)]
         written.append(name)
     if written:

@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from compcalc.execution.log import LOG, RunLog
 from compcalc.execution.run_directory import MANIFEST, RunDirectory, write_json
 from compcalc.pipeline.directory import enter, read_input, with_kept_replicas
 from compcalc.pipeline.inputs import RunInput
-from compcalc.pipeline.machines import open_executor
+from compcalc.pipeline.machines import CHECKPOINTS, open_executor
 from compcalc.pipeline.ontrajectory import lost_labels, prediction_units, relabel_units
 from compcalc.pipeline.outputs import make_manifest, read_manifest, settle, write_outputs
 from compcalc.pipeline.own import OwnInput, label_own
@@ -139,6 +140,7 @@ class _Potential:
         stages = {unit.id: stage_of(unit) for unit in units.values()}
         for stage in STAGES:
             self.progress.begin(stage, [unit for unit in units.values() if stages[unit.id] == stage])
+        make_directory(self.directory.path / CHECKPOINTS)
         self.log.write("begin", command=self.command, runs=[p.given.name for p in runs], units=len(units))
         followed = Followed(
             done=lambda unit, result: self.progress.advance(stages[unit.id], unit),
@@ -168,6 +170,8 @@ class _Potential:
         run_units(units.values(), executor, store, on_lost=lost_labels, followed=followed)
         again = {unit.id: unit for prepared in runs for unit in prediction_units(prepared, store)}
         run_units(again.values(), executor, store, on_lost=lost_result, followed=Followed(log=self.log))
+        with suppress(OSError):  # another process has some in there
+            (self.directory.path / CHECKPOINTS).rmdir()
         self.log.write("end", runs=[prepared.given.name for prepared in runs])
 
     def _finish(self, prepared: PreparedRun, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The work units' payloads, and the function that a worker process computes them with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ from compcalc.checks.accuracy import evaluate, predict
 from compcalc.checks.doctor import chosen, examine
 from compcalc.checks.preflight import preflight
 from compcalc.dynamics.ase_engine import run_protocol
-from compcalc.dynamics.lockstep import Start, run_lockstep
+from compcalc.dynamics.lockstep import run_lockstep
 from compcalc.dynamics.protocols import Protocol
-from compcalc.execution import Lost, Result, Unit
+from compcalc.dynamics.start import Start
+from compcalc.execution import Lost, Result, Unit, content_hash
 from compcalc.execution.packing import lost_prediction, lost_trajectory, pack_prediction, pack_trajectory
+from compcalc.execution.progress import tell
 from compcalc.pipeline.timing import Timing, time_frames, time_steps, total_steps
 from compcalc.records import Frames, Geometries, Molecule, OutcomeKind, Trajectory
 from compcalc.reference.labelling import Labeller
@@ -136,9 +139,15 @@ class Description:
 
 @dataclass(frozen=True)
 class PotentialWorker:
-    """Worker factory: builds the calculator once, then works through payloads."""
+    """Worker factory: builds the calculator once, then works through payloads.
+
+    Attributes:
+        spec: the potential.
+        checkpoints: folder for the state of dynamics under way; None, or one that is not there, to keep none.
+    """
 
     spec: Spec
+    checkpoints: Path | None = None
 
     def __call__(self) -> Callable[[Any], Any]:
         calculator = get_calculator(self.spec)
@@ -147,7 +156,7 @@ class PotentialWorker:
             if isinstance(payload, StaticBlock):
                 return pack_prediction(predict(calculator, payload.frames))
             if isinstance(payload, MDRun):
-                return pack_trajectory(_alone(payload, calculator))
+                return pack_trajectory(_alone(payload, calculator, self.checkpoint((payload,))))
             if isinstance(payload, ReferenceTask):
                 return payload.compute(_labeller(payload.method))
             if isinstance(payload, CheckedMolecule):
@@ -158,9 +167,17 @@ class PotentialWorker:
                 return _examine(calculator, payload.frames)
             if isinstance(payload, Calibrate):
                 return _timing(calculator, payload.part, payload.budget_s)
-            return tuple(pack_trajectory(trajectory) for trajectory in _in_lockstep(payload, calculator))
+            made = _in_lockstep(payload, calculator, self.checkpoint(payload))
+            return tuple(pack_trajectory(trajectory) for trajectory in made)
 
         return work
+
+    def checkpoint(self, runs: tuple[MDRun, ...]) -> Path | None:
+        """Where runs that advance together keep their state."""
+        if self.checkpoints is None or not self.checkpoints.is_dir():
+            return None
+        names = [[run.molecule.name, asdict(run.protocol), run.replica, run.seed] for run in runs]
+        return self.checkpoints / content_hash(self.spec.text, names)[:32]
 
 
 @cache
@@ -212,7 +229,7 @@ def _timing(calculator: BaseCalculator, part: StaticBlock | MDRun | tuple[MDRun,
     return time_steps(compute, runs[0].protocol, sum(len(run.numbers) for run in runs), budget_s)
 
 
-def _alone(run: MDRun, calculator: BaseCalculator) -> Trajectory:
+def _alone(run: MDRun, calculator: BaseCalculator, checkpoint: Path | None = None) -> Trajectory:
     return run_protocol(
         run.molecule,
         run.numbers,
@@ -222,12 +239,17 @@ def _alone(run: MDRun, calculator: BaseCalculator) -> Trajectory:
         run.protocol,
         replica=run.replica,
         seed=run.seed,
+        checkpoint=checkpoint,
+        on_progress=tell,
     )
 
 
-def _in_lockstep(runs: tuple[MDRun, ...], calculator: BaseCalculator) -> list[Trajectory]:
+def _in_lockstep(
+    runs: tuple[MDRun, ...], calculator: BaseCalculator, checkpoint: Path | None = None
+) -> list[Trajectory]:
     starts = [Start(run.molecule, run.numbers, run.positions, run.bonds, run.replica) for run in runs]
-    return run_lockstep(starts, calculator, runs[0].protocol, seed=runs[0].seed)
+    first = runs[0]
+    return run_lockstep(starts, calculator, first.protocol, seed=first.seed, checkpoint=checkpoint, on_progress=tell)
 
 
 def lost_result(unit: Unit, lost: Lost) -> Result:

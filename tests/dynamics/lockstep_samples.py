@@ -15,7 +15,8 @@ from compcalc.records import Batch, BatchResult, Molecule, Trajectory
 
 ARRAYS = (
     "numbers", "log_time_fs", "potential_energy", "kinetic_energy", "temperature", "frame_time_fs", "positions",
-    "velocities",
+    "velocities", "event_time_fs", "event_positions", "event_energy", "control_time_fs", "control_energy", "work",
+    "coarse_work", "heat", "net_force", "net_torque",
 )  # fmt: skip
 
 

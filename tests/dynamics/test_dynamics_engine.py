@@ -313,5 +313,5 @@ def test_unknown_preset():
 
 
 def test_an_unknown_protocol_is_refused_and_not_run_as_another():
-    with pytest.raises(UnknownNameError, match=r"protocol: got 'nev'; allowed: nve, nvt"):
+    with pytest.raises(UnknownNameError, match=r"protocol: got 'nev'; allowed: heat, nve, nvt"):
         Protocol("nev", 1.0)

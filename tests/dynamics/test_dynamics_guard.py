@@ -47,7 +47,8 @@ def test_a_bond_breaks_after_the_patience_and_the_event_is_when_it_began():
     assert outcome.atoms == (0, 1)
     assert outcome.time_ps == pytest.approx(0.020)
     assert seen == pytest.approx(30.0)
-    assert outcome.cause == f"bond C0-C1 broke ({1.6 * reduced(C, C):.2f} angstrom)"
+    length = f"{1.6 * reduced(C, C):.2f} angstrom"
+    assert outcome.cause == f"bond C0-C1 broke ({length}): C1 left ({length} away)"
 
 
 @pytest.mark.parametrize(("dip_fs", "broken"), [(4, False), (8, False), (12, True)])
@@ -133,6 +134,102 @@ def test_of_two_events_the_one_that_began_first_is_named():
 
     _, outcome = watch(Guard([C, C, C, C], np.array([[0, 1], [2, 3]])), geometry)
     assert outcome.atoms == (2, 3)
+
+
+# Pieces that come off
+
+
+def chain(*gaps, numbers=(O, C, C, H)):
+    """Atoms on a line, `gaps` multiples of the radii between neighbours."""
+    steps = [gap * reduced(a, b) for gap, a, b in zip(gaps, numbers[:-1], numbers[1:], strict=True)]
+    return np.concatenate([[0.0], np.cumsum(steps)])[:, None] * [0.0, 0.6, 0.8]
+
+
+CHAIN = np.array([[0, 1], [1, 2], [2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("broken", "left", "named"), [(0, (0,), "O0"), (1, (2, 3), "C2, H3"), (2, (3,), "H3")], ids=["O", "C-C", "C-H"]
+)
+def test_the_smaller_piece_leaves_and_its_distance_is_told(broken, left, named):
+    stretched = [1.6 if gap == broken else 1.0 for gap in range(3)]
+    _, outcome = watch(Guard([O, C, C, H], CHAIN), lambda t: chain(1, 1, 1) if t < 20 else chain(*stretched))
+    assert outcome.kind is OutcomeKind.BOND_BROKEN and outcome.fragment == left
+    gap = np.linalg.norm(np.diff(chain(*stretched), axis=0)[broken])
+    assert f"{named} left ({gap:.2f} angstrom away)" in outcome.cause
+
+
+RING = np.array([[0, 1], [1, 2], [0, 2]])
+
+
+def triangle(opening):
+    """Three carbon atoms, two bonds of 1.5 angstrom that enclose `opening`, in angstrom."""
+    half = opening / 2
+    return np.array([[-half, 0, 0], [half, 0, 0], [0, np.sqrt(1.5**2 - half**2), 0]])
+
+
+def test_a_ring_that_opens_sets_nothing_free():
+    found = watch(Guard([C, C, C], RING), lambda t: triangle(1.5 if t < 20 else 2.5))
+    assert found[1].kind is OutcomeKind.BOND_BROKEN and found[1].atoms == (0, 1)
+    assert found[1].fragment == () and found[1].cause.endswith("the atoms hold together elsewhere")
+
+
+def test_pieces_that_are_apart_from_the_start_may_part():
+    def geometry(t):
+        return np.concatenate([cc(1.0), np.add(cc(1.0), [3.0 + 0.2 * t, 0, 0])])
+
+    assert watch(Guard([C, C, C, C], np.array([[0, 1], [2, 3]])), geometry) is None
+
+
+# Pairs that begin near a limit
+
+
+def test_a_strained_ring_is_judged_by_how_it_began():
+    """Two bridgeheads 1.75 angstrom apart without a bond, and a bond of 2.2 angstrom, as they vibrate."""
+    near, far = triangle(1.75), triangle(2.2)
+    unbonded, bonded = RING[1:], RING
+    wobble = [lambda t: triangle(1.75 + 0.15 * np.sin(t / 20)), lambda t: triangle(2.2 + 0.25 * np.sin(t / 20))]
+    for bonds, start, geometry in ((unbonded, near, wobble[0]), (bonded, far, wobble[1])):
+        assert watch(Guard([C, C, C], bonds, start=start), geometry, until_fs=200) is None
+        assert watch(Guard([C, C, C], bonds), geometry, until_fs=200) is not None
+    _, formed = watch(Guard([C, C, C], unbonded, start=near), lambda t: triangle(1.4))
+    assert formed.kind is OutcomeKind.BOND_FORMED
+    _, broken = watch(Guard([C, C, C], bonded, start=far), lambda t: triangle(2.7))
+    assert broken.kind is OutcomeKind.BOND_BROKEN
+
+
+def test_a_start_far_from_the_limits_changes_nothing():
+    limits = Guard([C, C, H], PAIR, start=chain(1.0, 2.0, numbers=(C, C, H))).bonds
+    plain = Guard([C, C, H], PAIR).bonds
+    np.testing.assert_array_equal(limits.formed[~limits.bonded], plain.formed[~plain.bonded])
+    for name in ("broken", "torn"):
+        np.testing.assert_array_equal(getattr(limits, name)[limits.bonded], getattr(plain, name)[plain.bonded])
+
+
+# Heating
+
+
+def test_heating_is_an_event_when_it_lasts():
+    guard = Guard([C, C], PAIR)
+    found = None
+    for time_fs in np.arange(0, 300, STEP_FS):
+        rise_k = 600.0 if 20 <= time_fs < 60 or time_fs >= 100 else 100.0
+        quiet = (np.zeros((2, 3)), -1.0, np.zeros((2, 3)), 300.0)
+        found = found or guard.check(time_fs, np.array(cc(1.0)), *quiet, rise_k=rise_k)
+        if found:
+            break
+    assert found.kind is OutcomeKind.EXPLODED and "warmed the molecule by 600 K (limit 500)" in found.cause
+    assert (time_fs, found.time_ps) == (150.0, 0.1)
+
+
+def test_an_undefined_rise_is_no_event():
+    assert watch(Guard([C, C], PAIR), lambda t: cc(1.0), rise_k=float("nan")) is None
+
+
+def test_limits_of_a_hot_run_leave_room_for_its_thermostat():
+    assert Limits().at(300.0) == Limits()
+    assert Limits().at(1500.0).temperature_k > 1500 * 9
+    assert Limits(temperature_k=1e6).at(1500.0).temperature_k == 1e6
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

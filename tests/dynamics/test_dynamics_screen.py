@@ -66,6 +66,11 @@ STORIES = {
     "force at the limit": {**quiet([C, C], lambda t: cc(1.6 if t > 26 else 1.0)), "forces": late(200.0)},
     "temperature": {**quiet([C, C], lambda t: cc(1.0)), "temperature": late(5001.0)},
     "no temperature": {**quiet([C, C], lambda t: cc(1.6 if t > 30 else 1.0)), "temperature": late(np.nan)},
+    "heats": {**quiet([C, C], lambda t: cc(1.0)), "rise": late(501.0, at=5.5)},
+    "heats for a while": {
+        **quiet([C, C], lambda t: cc(1.6 if t > 48 else 1.0)),
+        "rise": lambda t, array: array.fill(600.0 if 6 <= t < 26 or t > 30 else 0.0),
+    },
     "force while stretched": {**quiet([C, C], lambda t: cc(1.6 if t > 20 else 1.0)), "forces": late(300.0)},
 }
 
@@ -78,10 +83,11 @@ def state(story, time_fs):
         "energy": np.array([-1.0]),
         "forces": np.zeros_like(positions),
         "temperature": np.array([300.0]),
+        "rise": np.array([0.0]),
     }
     for name, array in values.items():
         story.get(name, lambda time_fs, array: None)(time_fs, array)
-    return {**values, "energy": values["energy"][0], "temperature": values["temperature"][0]}
+    return {name: value[0] if value.ndim == 1 else value for name, value in values.items()}
 
 
 def with_guards(stories, times, limits):
@@ -105,9 +111,9 @@ def with_screen(stories, times, limits):
     for time_fs in times:
         states = [state(stories[place], time_fs) for place in running]
         columns = [[one[name] for one in states] for name in states[0]]
-        positions, velocities, energies, forces, temperatures = columns
+        positions, velocities, energies, forces, *scalars = columns
         batch = (np.concatenate(positions), np.concatenate(velocities), np.array(energies), np.concatenate(forces))
-        outcomes = screen.check(time_fs, *batch, np.array(temperatures))
+        outcomes = screen.check(time_fs, *batch, *(np.array(scalar) for scalar in scalars))
         if not outcomes:
             continue
         found |= {int(running[place]): (time_fs, outcome) for place, outcome in outcomes.items()}

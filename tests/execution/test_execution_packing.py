@@ -1,7 +1,7 @@
 """Records survive the way through a result store unchanged."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -55,6 +55,17 @@ def _trajectory(outcome, steps=6, frames=2):
         outcome=outcome,
         n_steps=17,
         seconds=1.25,
+        event_time_fs=np.arange(3.0),
+        event_positions=RNG.normal(size=(3, 3, 3)),
+        event_energy=RNG.normal(size=3),
+        control_time_fs=np.arange(2.0),
+        control_energy=RNG.normal(size=2),
+        kind="nve",
+        work=RNG.normal(size=steps),
+        coarse_work=RNG.normal(size=steps),
+        heat=RNG.normal(size=steps),
+        net_force=RNG.normal(size=frames),
+        net_torque=RNG.normal(size=frames),
     )
 
 
@@ -84,6 +95,24 @@ def test_atom_indices_may_be_numpy_integers(tmp_path):
     before = _trajectory(Outcome(OutcomeKind.BOND_BROKEN, 0.1, "x", tuple(np.array([0, 2]))))
     after = unpack_trajectory(WATER, _through_store(tmp_path, pack_trajectory(before)))
     assert after.outcome.atoms == (0, 2)
+
+
+def test_a_trajectory_that_was_stored_without_its_extras():
+    result = pack_trajectory(_trajectory(Outcome(OutcomeKind.COMPLETED, 0.1)))
+    extras = ("event", "control", "work", "coarse", "heat", "net")
+    arrays = {name: array for name, array in result.arrays.items() if not name.startswith(extras)}
+    meta = {name: fact for name, fact in result.meta.items() if name != "kind"}
+    after = unpack_trajectory(WATER, replace(result, arrays=arrays, meta=meta))
+    assert after.event_positions.shape == (0, 3, 3) and after.event_time_fs.shape == after.event_energy.shape == (0,)
+    assert after.control_time_fs.shape == after.control_energy.shape == (0,)
+    assert (after.kind, after.ensemble) == ("", "nvt")
+    assert after.work is after.coarse_work is after.heat is after.net_force is after.net_torque is None
+
+
+def test_the_atoms_that_came_off(tmp_path):
+    before = _trajectory(Outcome(OutcomeKind.BOND_BROKEN, 0.1, "x", (0, 1), fragment=tuple(np.array([1, 2]))))
+    after = unpack_trajectory(WATER, _through_store(tmp_path, pack_trajectory(before)))
+    assert after.outcome.fragment == (1, 2)
 
 
 def test_a_prediction_with_failures(tmp_path):
