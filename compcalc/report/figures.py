@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from compcalc.report.glossary import FORCE_UNIT, Metric
-from compcalc.report.rows import DRIFT, SPLITS, Row, estimate, group_means, natural_key, summary_of
+from compcalc.report.rows import DRIFT, SPLITS, Row, estimate, group_means, natural_key, protocol_names, summary_of
 from compcalc.report.wording import clipped, number, outcome_words, shown
 
 LONGEST_NAME = 22
@@ -40,6 +40,12 @@ STYLES = {
 }
 
 
+def _own_style(protocol: str, place: int) -> Style:
+    """Of a protocol with a name of a user's own."""
+    colours, dashes = ("#D55E00", "#0072B2", "#E69F00", "#56B4E9"), ("dot", "dashdot", "longdash", "solid")
+    return Style(protocol.upper(), colours[place % 4], "diamond", dashes[place % 4])
+
+
 def molecule_figure(rows: Sequence[Row], metric: Metric, metrics: Mapping[str, Any]) -> dict | None:
     """One point a molecule, ID above OOD, with the mean of each split and its interval behind.
 
@@ -64,8 +70,8 @@ def molecule_figure(rows: Sequence[Row], metric: Metric, metrics: Mapping[str, A
 
 def drift_figure(rows: Sequence[Row], metric: Metric) -> dict | None:
     """One point an NVE run with its standard error; open where the slope is below its noise."""
-    rows = list({row.molecule: row for row in rows if row.runs_of("nve")}.values())
-    runs = [(i, run) for i, row in enumerate(rows) for run in row.runs_of("nve")]
+    rows = list({row.molecule: row for row in rows if row.conserving}.values())
+    runs = [(i, run) for i, row in enumerate(rows) for run in row.conserving]
     measured = [(i, run) for i, run in runs if number(run.get(DRIFT)) is not None]
     if not measured:
         return None
@@ -82,9 +88,9 @@ def drift_figure(rows: Sequence[Row], metric: Metric) -> dict | None:
 def survival_figure(metrics: Mapping[str, Any]) -> dict | None:
     """Kaplan-Meier curve of each protocol as steps, with its interval as a band."""
     data = []
-    for protocol in ("nve", "nvt"):
+    for place, protocol in enumerate(protocol_names(metrics)):
         curve = (summary_of(metrics, "md").get(protocol) or {}).get("survival") or {}
-        data += _survival_traces(STYLES[protocol], curve)
+        data += _survival_traces(STYLES.get(protocol) or _own_style(protocol, place), curve)
     if not data:
         return None
     layout = _layout(FRAME_PX + 270, "time of production (ps)")

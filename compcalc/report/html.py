@@ -16,18 +16,19 @@ from compcalc.report.provenance import SPLIT_NOTE, provenance
 from compcalc.report.rows import (
     DRIFT,
     FORCE,
-    PROTOCOLS,
     SPREAD,
     check_entries,
     count_runs,
     estimate,
     md_runs,
+    median_drift,
     molecule_rows,
+    protocol_names,
     split_word,
     summary_of,
 )
 from compcalc.report.stability import COLUMNS, correlation_lines
-from compcalc.report.verdict import verdict
+from compcalc.report.verdict import ENERGY_CAUSES, verdict
 from compcalc.report.wording import MISSING, clipped, interval, number, outcome_words, shown
 
 STATIC_COLUMNS = (FORCE, ABSOLUTE, RELATIVE)
@@ -101,6 +102,8 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
         "verdict": verdict(metrics, manifest.get("preflight")),
         "tiles": _tiles(metrics, energy),
         "rows": rows,
+        "protocol_names": protocol_names(metrics),
+        "energy_causes": ENERGY_CAUSES,
         "checks": check_entries(metrics),
         "stability": (metrics.get("md") or {}).get("stability") if md_runs(metrics) else None,
         "stability_columns": COLUMNS,
@@ -181,7 +184,7 @@ def _metric_tile(metrics: Mapping, split: str, metric) -> Tile:
 
 
 def _drift_tile(metrics: Mapping) -> Tile:
-    value = (summary_of(metrics, "md").get("nve") or {}).get("median_drift_mev_per_atom_per_ps")
+    value = median_drift(metrics)
     runs = [run for run in md_runs(metrics) if number(run.get(DRIFT)) is not None]
     resolved = sum(bool(run.get("drift_resolved")) for run in runs)
     note = f"resolved in {resolved} of {len(runs)} runs" if runs else "not run"
@@ -222,7 +225,7 @@ def _as_estimate(found: object) -> Mapping:
 def _protocol_lines(metrics: Mapping) -> list[dict[str, Any]]:
     """One line a protocol that was run: counts and outcomes."""
     lines = []
-    for protocol in PROTOCOLS:
+    for protocol in protocol_names(metrics):
         runs = [run for run in md_runs(metrics) if run.get("protocol") == protocol]
         if runs:
             lines.append({"protocol": protocol.upper(), "count": count_runs(runs), "outcomes": _outcomes(runs)})

@@ -10,7 +10,7 @@ from compcalc.records import OutcomeKind
 from compcalc.report.wording import OUTCOME_WORDS, number, outcome_kind, outcome_words
 
 SPLITS = ("id", "ood")
-PROTOCOLS = ("nve", "nvt")
+USUAL_PROTOCOLS = ("nve", "nvt")
 DRIFT = "drift_mev_per_atom_per_ps"
 SPREAD = "energy_spread_mev_per_atom"
 FORCE = "force_mae_mev_per_angstrom"
@@ -26,7 +26,7 @@ class Row:
         split: `id`, `ood`, or empty for a molecule that only MD has seen.
         n_atoms: None where unknown.
         static: the molecule's static metrics; empty where none were computed.
-        runs: its MD runs, of both protocols.
+        runs: its MD runs, of all protocols.
     """
 
     molecule: str
@@ -52,13 +52,13 @@ class Row:
     @property
     def drift(self) -> float | None:
         """Median NVE drift of the replicas, meV/atom/ps."""
-        values = [x for run in self.runs_of("nve") if (x := number(run.get(DRIFT))) is not None]
+        values = [x for run in self.conserving if (x := number(run.get(DRIFT))) is not None]
         return median(values) if values else None
 
     @property
     def drift_resolved(self) -> bool:
         """Whether the slope of at least one NVE run stands out of its noise."""
-        return any(run.get("drift_resolved") for run in self.runs_of("nve"))
+        return any(run.get("drift_resolved") for run in self.conserving)
 
     @property
     def survival(self) -> str:
@@ -69,6 +69,11 @@ class Row:
     def runs_of(self, protocol: str) -> list[Mapping[str, Any]]:
         """The runs of one protocol."""
         return [run for run in self.runs if run.get("protocol") == protocol]
+
+    @property
+    def conserving(self) -> list[Mapping[str, Any]]:
+        """The runs whose total energy should not change, whatever their protocol is called."""
+        return [run for run in self.runs if ensemble(run) == "nve"]
 
     def outcomes(self, protocol: str) -> str:
         """Outcomes of one protocol in a few words; empty without runs."""
@@ -105,6 +110,18 @@ def molecule_rows(metrics: Mapping[str, Any]) -> list[Row]:
     return rows + [_row(name, group[0], {}, group) for name, group in by_name.items() if name not in seen]
 
 
+def ensemble(run: Mapping[str, Any]) -> str:
+    """`nve`, `nvt` or `heat`: what the protocol of a run is, whatever it is called."""
+    return str(run.get("ensemble") or run.get("protocol") or "")
+
+
+def protocol_names(metrics: Mapping[str, Any]) -> list[str]:
+    """Names of the protocols that were run, the usual ones first; the usual ones where nothing was run."""
+    found = dict.fromkeys(str(run.get("protocol")) for run in md_runs(metrics))
+    usual = [name for name in USUAL_PROTOCOLS if name in found or not found]
+    return usual + [name for name in found if name not in usual]
+
+
 def static_entries(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Static metrics of every molecule; empty where the static half was not run."""
     return (metrics.get("static") or {}).get("molecules") or []
@@ -134,6 +151,13 @@ def estimate(metrics: Mapping[str, Any], split: str, key: str) -> Mapping[str, A
     """Summary value of a static metric with its interval: {"value", "low", "high"}; empty where there is none."""
     found = (summary_of(metrics, "static").get(split) or {}).get(key)
     return found if isinstance(found, Mapping) else {"value": found} if number(found) is not None else {}
+
+
+def median_drift(metrics: Mapping[str, Any]) -> float | None:
+    """Median |drift| of all runs whose total energy should not change, meV/atom/ps."""
+    usual = number((summary_of(metrics, "md").get("nve") or {}).get(f"median_{DRIFT}"))
+    values = [x for run in md_runs(metrics) if ensemble(run) == "nve" and (x := number(run.get(DRIFT))) is not None]
+    return usual if usual is not None else median(values) if values else None
 
 
 def count_runs(runs: Iterable[Mapping[str, Any]]) -> RunCount:

@@ -12,7 +12,16 @@ from rich.text import Text
 from compcalc.report.costs import cost_words
 from compcalc.report.energy import energy_metric
 from compcalc.report.failures import run_ending, run_name
-from compcalc.report.rows import FORCE, Row, count_runs, md_runs, molecule_rows, split_word
+from compcalc.report.rows import (
+    FORCE,
+    Row,
+    count_runs,
+    md_runs,
+    molecule_rows,
+    protocol_names,
+    split_word,
+    static_entries,
+)
 from compcalc.report.verdict import verdict
 from compcalc.report.wording import MISSING, clipped, printable, shown
 
@@ -38,12 +47,8 @@ def print_summary(
     energy, why = energy_metric(metrics)
     if rows:
         console.print(_table(rows, energy.key, narrow=console.width < NARROW, metrics=metrics))
-        _say(
-            console,
-            " ".join(
-                filter(None, [f"{energy.label}: {energy.definition}", why, "Drift in brackets: below its noise."])
-            ),
-        )
+        energy_words = [f"{energy.label}: {energy.definition}", why] if static_entries(metrics) else []
+        _say(console, " ".join(filter(None, [*energy_words, "Drift in brackets: below its noise."])))
     for line in _failure_lines(rows):
         _say(console, line)
     console.print()
@@ -64,8 +69,8 @@ def _table(rows: list[Row], energy: str, narrow: bool, metrics: Mapping[str, Any
     table.add_column("split")
     for header in ("force MAE\nmeV/Å", "energy MAE\nmeV/atom", "NVE drift\nmeV/atom/ps"):
         table.add_column(_narrowed(header) if narrow else header, justify="right", no_wrap=True)
-    for header in ("NVE", "NVT"):
-        table.add_column(header, overflow="fold")
+    for protocol in protocol_names(metrics):
+        table.add_column(protocol.upper(), overflow="fold")
     table.add_column("stable" if narrow else "stable\nruns", justify="right", no_wrap=True)
     for before, row in zip([None, *rows], rows, strict=False):
         if before is not None and before.split != row.split:
@@ -84,7 +89,7 @@ def _cells(row: Row, energy: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     yield "failed" if row.failed else shown(row.static.get(FORCE))
     yield "failed" if row.failed else shown(row.static.get(energy))
     yield _drift(row)
-    for protocol in ("nve", "nvt"):
+    for protocol in protocol_names(metrics):
         yield row.outcomes(protocol) or (MISSING if md_runs(metrics) else "not run")
     yield row.survival or MISSING
 

@@ -6,14 +6,16 @@ from typing import Any
 
 from compcalc.report.rows import (
     FORCE,
-    PROTOCOLS,
     SPREAD,
     RunCount,
     check_entries,
     count_runs,
+    ensemble,
     estimate,
     md_runs,
+    median_drift,
     molecule_rows,
+    protocol_names,
     static_entries,
     summary_of,
 )
@@ -26,6 +28,13 @@ GFN2_DRIFT_MEV_PER_ATOM_PER_PS = 0.011
 
 HIGH_DRIFT_MEV_PER_ATOM_PER_PS = 1.0
 """Above this the energy of an atom at 300 K (39 meV of kinetic energy) is wrong by a tenth after 4 ps."""
+
+ENERGY_CAUSES = {
+    "not_gradient": "the energy changes because the forces are not the gradient of the energy",
+    "jumps": "the energy jumps: the potential is not continuous",
+    "time_step": "the energy changes because the time step is too large for this molecule",
+}
+"""What `energy_cause` of an MD run says, in words."""
 
 LARGE_RATIO = 2.0
 """OOD/ID force error above which a run without failures still gets a caution."""
@@ -65,6 +74,8 @@ def verdict(metrics: Mapping[str, Any], preflight: Mapping[str, Any] | None = No
         *_ratio_sentences(metrics),
         *_run_sentences(metrics, count),
         *_drift_sentences(metrics),
+        *_energy_sentences(metrics),
+        *_heating_sentences(metrics),
         *_spread_sentences(metrics),
         *_failed_frame_sentences(metrics),
     ]
@@ -189,6 +200,30 @@ def _drift_words(drift: float) -> str:
     return f"high (GFN2-xTB itself: about {GFN2_DRIFT_MEV_PER_ATOM_PER_PS}): energy is not conserved in long NVE runs"
 
 
+def _energy_sentences(metrics: Mapping) -> list[str]:
+    """What changes the energy of runs that should keep it, where something was found."""
+    runs = [run for run in md_runs(metrics) if ensemble(run) == "nve"]
+    causes = [str(run.get("energy_cause")) for run in runs]
+    return [
+        f"In {causes.count(cause)} of {plural(len(runs), 'NVE run')} {words}."
+        for cause, words in ENERGY_CAUSES.items()
+        if cause in causes
+    ]
+
+
+def _heating_sentences(metrics: Mapping) -> list[str]:
+    """How far ramps of temperature went."""
+    runs = [run for run in md_runs(metrics) if ensemble(run) == "heat" and number(run.get("ended_at_temperature_k"))]
+    broke = [number(run.get("breaking_temperature_k")) for run in runs]
+    known = sorted(x for x in broke if x is not None)
+    if not runs:
+        return []
+    if not known:
+        end = max(number(run["ended_at_temperature_k"]) for run in runs)
+        return [f"None of {plural(len(runs), 'heated run')} broke, up to {shown(end)} K."]
+    return [f"{len(known)} of {plural(len(runs), 'heated run')} broke, the first at {shown(known[0])} K."]
+
+
 def _spread_sentences(metrics: Mapping) -> list[str]:
     values = {split: number(estimate(metrics, split, SPREAD).get("value")) for split in ("id", "ood")}
     if None in values.values():
@@ -228,7 +263,7 @@ def _high_drift(metrics: Mapping) -> bool:
 
 
 def _median_drift(metrics: Mapping) -> float | None:
-    return number((summary_of(metrics, "md").get("nve") or {}).get("median_drift_mev_per_atom_per_ps"))
+    return median_drift(metrics)
 
 
 def _force(metrics: Mapping, split: str) -> str:
@@ -249,7 +284,7 @@ def _length(metrics: Mapping) -> str:
 def _listing(metrics: Mapping, physical: bool) -> str:
     """`2 bond broken (nve), 1 crashed (nvt)` for runs that did not complete."""
     parts = []
-    for protocol in PROTOCOLS:
+    for protocol in protocol_names(metrics):
         runs = [run for run in md_runs(metrics) if run.get("protocol") == protocol]
         kept = [run for run in runs if (c := count_runs([run])) and (c.unstable if physical else c.other)]
         names = [outcome_words(run.get("outcome")) for run in kept]
