@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,6 +14,12 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 def package_versions() -> dict[str, str]:
     """Installed versions of the packages that results depend on."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
+    # Asked for once a work unit, and slow: the metadata of every package are parsed.
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
