@@ -162,6 +162,9 @@ def _tiles(metrics: Mapping, energy) -> list[Tile]:
         f"{count.other} more ended for other reasons" if count.other else ("" if runs else "not run"),
         dict(TERMS)["Stable runs"],
     )
+    if metrics.get("own_molecules"):
+        errors = [_metric_tile(metrics, "ood", metric) for metric in (METRICS[FORCE], energy)]
+        return [*(errors if metrics.get("static") else []), stable, _drift_tile(metrics)]
     return [
         _metric_tile(metrics, "id", METRICS[FORCE]),
         _metric_tile(metrics, "ood", METRICS[FORCE]),
@@ -175,7 +178,7 @@ def _tiles(metrics: Mapping, energy) -> list[Tile]:
 def _metric_tile(metrics: Mapping, split: str, metric) -> Tile:
     found = estimate(metrics, split, metric.key)
     return Tile(
-        f"{metric.label}, {split.upper()}",
+        f"{metric.label}, {split_word(metrics, split)}",
         shown(found.get("value")),
         metric.unit,
         _ci(metrics, found),

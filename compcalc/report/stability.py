@@ -20,7 +20,12 @@ COLUMNS = (
     ),
     Metric("distance_distribution_mae", "error of h(r)", "", "Of the distribution of distances; 0 equal, 2 disjoint."),
     Metric("survived_share", "survival", "", "Mean time to the first break over the time asked for, 0 to 1."),
-    Metric("breaking_temperature_k", "breaks at", "K", "Temperature of the ramp at the first break; the end if none."),
+    Metric(
+        "breaking_temperature_k",
+        "ramp reached",
+        "K",
+        "Temperature of the ramp at the first break, or its end; mean over runs.",
+    ),
 )
 """Columns of the table of molecules."""
 
@@ -34,8 +39,11 @@ _WORDS = {
 
 
 def correlation_lines(metrics: Mapping[str, Any]) -> list[str]:
-    """One sentence a rank correlation of the static force MAE; says so where there is nothing to correlate."""
-    found = ((metrics.get("md") or {}).get("stability") or {}).get("correlations") or {}
+    """One sentence a rank correlation of the static force MAE; none where no force error was measured."""
+    table = (metrics.get("md") or {}).get("stability") or {}
+    if all(row.get("force_mae_mev_per_angstrom") is None for row in table.get("molecules") or ()):
+        return []
+    found = table.get("correlations") or {}
     return [f"{_WORDS.get(key, key)}: {_words(value)}" for key, value in found.items()]
 
 

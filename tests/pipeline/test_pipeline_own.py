@@ -43,6 +43,7 @@ def test_checks_and_dynamics_of_a_smiles_and_a_file(tmp_path):
     assert done["manifest"]["task"] is None
     page = (tmp_path / "run/report.html").read_text()
     assert "Physical checks" in page and "all as it should be" in page
+    assert "Accuracy beside stability" in page and "OOD/ID force error" not in page
     (tmp_path / "ethanol.xyz").unlink()
     assert [found.good for found in verify(tmp_path / "run")] == [True], "the directory needs the file no more"
 
