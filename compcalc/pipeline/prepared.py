@@ -131,8 +131,20 @@ class PreparedRun:
 
 
 def in_order(runs: Sequence[PreparedRun]) -> dict[str, Unit]:
-    """Id -> units of several runs, each once; long units first, so that short ones fill the gaps at the end."""
-    return {u.id: u for stage in reversed(STAGES) for run in runs for u in run.units() if stage_of(u) == stage}
+    """Id -> units of several runs, each once; what takes long first, so that the rest fills the gaps at the end.
+
+    Dynamics before the other stages, and within a stage by the work of a unit, or of those that advance with it.
+    """
+    units = {unit.id: unit for run in runs for unit in run.units()}
+    work: dict[str, int] = {}
+    for unit in units.values():
+        together = unit.group or unit.id
+        work[together] = work.get(together, 0) + unit.payload.evaluations * len(unit.payload.numbers)
+
+    def place(unit: Unit) -> tuple[int, int]:
+        return -STAGES.index(stage_of(unit)), -work[unit.group or unit.id]
+
+    return {unit.id: unit for unit in sorted(units.values(), key=place)}
 
 
 def stage_of(unit: Unit) -> str:

@@ -10,6 +10,7 @@ from compcalc.calculators.mmff94 import MMFF94Calculator
 from compcalc.pipeline import PreparedRun, read_input, run
 from compcalc.pipeline.groups import assign_groups
 from compcalc.pipeline.potential import Potential
+from compcalc.pipeline.prepared import in_order, stage_of
 
 
 def laid_out(tiny_data, spec="mmff94", batch_atoms=2048, sha256=None, groups=(), **options):
@@ -129,3 +130,15 @@ def test_trajectories_of_a_group_are_stored_one_by_one(tiny_data, tmp_path):
     for protocol in ("nve", "nvt"):
         with np.load(next((tmp_path / "run").glob(f"units/mmff94/md/alkane-04-{protocol}-0-*.npz"))) as file:
             assert file["positions"].shape[1:] == (14, 3)
+
+
+def test_what_takes_long_is_begun_first(tiny_data):
+    runs = [laid_out(tiny_data, batch_atoms=limit, replicas=3) for limit in (14, 30)]
+    units = list(in_order(runs).values())
+    assert [stage_of(unit) for unit in units] == ["md"] * 12 + ["static"] * 6
+    groups = {}
+    for unit in units[:12]:
+        groups[unit.group] = groups.get(unit.group, 0) + unit.payload.evaluations * len(unit.payload.numbers)
+    assert list(groups.values()) == sorted(groups.values(), reverse=True) and len(set(groups.values())) > 1
+    sizes = [len(unit.payload.numbers) for unit in units[12:]]
+    assert sizes == sorted(sizes, reverse=True)
