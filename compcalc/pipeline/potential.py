@@ -13,6 +13,7 @@ from compcalc.pipeline.work import Description, Examine, Try
 from compcalc.records import Frames
 
 _MOST_DEATHS = 3
+_MOST_ATTEMPTS = 5
 
 
 class PotentialError(CompcalcError):
@@ -54,7 +55,7 @@ def try_potential(spec: Spec, frames: Sequence[Frames], executor: Executor) -> t
         )
     working = [f for f in frames if f.molecule.name not in failures]
     smallest = min(working, key=lambda f: len(f.numbers))
-    found = _value(executor.submit(Examine(smallest)).result(), spec, f"examined on {smallest.molecule.name}")
+    found = _value(_asked(executor, Examine(smallest)), spec, f"examined on {smallest.molecule.name}")
     _refuse_fatal(found, spec)
     facts = {
         "name": described.name,
@@ -68,7 +69,7 @@ def try_potential(spec: Spec, frames: Sequence[Frames], executor: Executor) -> t
 
 def _tried(spec, frames, executor) -> tuple[Description | None, dict[str, str]]:
     """What the potential is, and molecule -> reason for those on which it fails."""
-    ended = executor.submit(Try(tuple(frames))).result()
+    ended = _asked(executor, Try(tuple(frames)))
     if isinstance(ended, Done):
         return ended.value
     if len(frames) == 1:
@@ -82,6 +83,15 @@ def _tried(spec, frames, executor) -> tuple[Description | None, dict[str, str]]:
         if described is None and len(failures) >= _MOST_DEATHS:
             break
     return described, failures
+
+
+def _asked(executor: Executor, payload: Try | Examine) -> Done | Lost:
+    """The answer of a worker; of another one where the first was ended from outside."""
+    for _ in range(_MOST_ATTEMPTS):
+        ended = executor.submit(payload).result()
+        if not (isinstance(ended, Lost) and ended.blameless):
+            break
+    return ended
 
 
 def _words(lost: Lost) -> str:

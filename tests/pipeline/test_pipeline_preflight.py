@@ -1,10 +1,12 @@
 """What is found wrong with a potential before its first number, and where it is said."""
 
 import json
+from concurrent.futures import Future
 
 import pytest
 
 from compcalc.cli import main
+from compcalc.execution import Here, Lost
 from compcalc.pipeline import PotentialError, RunSettings, run
 
 pytestmark = pytest.mark.usefixtures("tiny_task", "tiny_preset")
@@ -75,3 +77,22 @@ def test_nothing_is_held_against_a_sound_potential(spec, tiny_data, tmp_path):
     preflight = json.loads((tmp_path / "run/run.json").read_text())["preflight"]
     assert preflight["verdict"] == "pass" and len(preflight["findings"]) == 9
     assert preflight["molecule"] in {row["molecule"] for row in done["metrics"]["static"]["molecules"]}
+
+
+@pytest.mark.parametrize("place", ["tried", "examined"])
+def test_a_worker_that_is_killed_from_outside_is_not_held_against_the_potential(
+    place, tiny_data, tmp_path, monkeypatch
+):
+    submit, killed = Here.submit, []
+
+    def killed_once(self, payload, n_units=1):
+        if type(payload).__name__ == {"tried": "Try", "examined": "Examine"}[place] and not killed:
+            killed.append(payload)
+            future = Future()
+            future.set_result(Lost("crashed", "the worker process was ended by SIGKILL", blameless=True))
+            return future
+        return submit(self, payload, n_units)
+
+    monkeypatch.setattr(Here, "submit", killed_once)
+    done = run(settings("mmff94", tiny_data, only="static"), tmp_path / "run")
+    assert killed and not any(row["n_failed"] for row in done["metrics"]["static"]["molecules"])
