@@ -87,7 +87,7 @@ class Calibration:
         for task in tasks:
             kind, atoms = kind_of(task[0]), atoms_of(task)
             start = starts(atoms) if kind != "static" else 0.0
-            costs.append(evaluations_of(task[0]) * laws[kind](atoms) + start)
+            costs.append(_computed(task[0]) * laws[kind](atoms) + start)
         return costs
 
     def _starts(self, clock: str) -> SizeLaw | None:
@@ -113,6 +113,12 @@ def atoms_of(task: Sequence[Unit]) -> int:
 def evaluations_of(unit: Unit) -> int:
     """Frames of a static unit, time steps of an MD run, or evaluations of another one."""
     return unit.payload.evaluations
+
+
+def _computed(unit: Unit) -> int:
+    """`evaluations_of`, and the steps of the half-step control, which are no part of the run."""
+    protocol = getattr(unit.payload, "protocol", None)
+    return evaluations_of(unit) + (protocol.control.production_steps if protocol and protocol.control_ps else 0)
 
 
 def calibrate(

@@ -1,17 +1,18 @@
 """What a run will cost: the parts against closed forms, the counts and sizes against a run itself."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from test_pipeline_lockstep import laid_out
 from test_pipeline_run import settings
 
-from compcalc.dynamics.protocols import Protocol
+from compcalc.dynamics.protocols import PRESETS, Protocol
 from compcalc.errors import InputError
 from compcalc.execution import Here, ResultStore
 from compcalc.pipeline import run
-from compcalc.pipeline.calibration import Calibration, Measured, _samples, atoms_of, kind_of
+from compcalc.pipeline.calibration import Calibration, Measured, _computed, _samples, atoms_of, kind_of
 from compcalc.pipeline.directory import entered_runs
 from compcalc.pipeline.disk import export_bytes, result_bytes
 from compcalc.pipeline.planning import open_tasks, plan, predicted
@@ -245,3 +246,14 @@ def test_a_prediction_holds_within_a_factor_of_two(tmp_path):
     assert 0.5 < found.total.cpu_seconds.value / manifest["cost"]["cpu_seconds"] < 2
     assert 0.5 < found.total.steps_per_s / manifest["cost"]["steps_per_s"] < 2
     assert 0.5 < found.memory_mib / manifest["cost"]["memory_mib"] < 2
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "full"])
+def test_the_shipped_presets_can_be_shortened_and_their_control_counts(name, tiny_data, tiny_task):
+    for protocol in PRESETS[name].protocols:
+        short = shortened(protocol, 16)
+        assert total_steps(short) == 16 and short.control_ps == 0
+    run = laid_out(tiny_data, batch_atoms=None).md_units()[0]
+    with_control = replace(run.payload.protocol, control_ps=0.02)
+    unit = replace(run, payload=replace(run.payload, protocol=with_control))
+    assert _computed(unit) == run.payload.evaluations + 80
