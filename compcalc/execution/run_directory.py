@@ -28,6 +28,8 @@ WORKER_OUTPUT = "workers.txt"
 _FORMAT = 1
 _LOCK = ".lock"
 _LOCK_TIMEOUT_S = 60.0
+_OUTPUT_LOCK = ".outputs.lock"
+_OUTPUT_TIMEOUT_S = 600.0
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -93,6 +95,10 @@ class RunDirectory:
             runs[name] = {"facts": _merged(earlier["facts"], facts) if earlier else facts, **make(earlier)}
             write_json(self.path / INDEX, {"format": _FORMAT, "runs": runs})
         return runs[name]
+
+    def writing_outputs(self) -> FileLock:
+        """A lock for what is written of a run: files of two processes would not belong to each other."""
+        return FileLock(self.path / _OUTPUT_LOCK, timeout=_OUTPUT_TIMEOUT_S)
 
     def outputs(self, name: str) -> Path:
         """Where the outputs of a run belong."""

@@ -105,7 +105,8 @@ class _Potential:
             self._compute([prepared for prepared, _ in runs], executor)
             self._label_trajectories([prepared for prepared, _ in runs], executor)
             _add_time(runs, "units", time.perf_counter() - begun)
-        return {prepared.given.name: self._finish(prepared, manifest) for prepared, manifest in runs}
+        with self.directory.writing_outputs():
+            return {prepared.given.name: self._finish(prepared, manifest) for prepared, manifest in runs}
 
     def _labelled(self, given: RunInput, executor: Executor) -> RunInput:
         """With the labels of a reference method where own molecules are to have some."""
