@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compcalc.dynamics.protocols import Preset, Protocol
-from compcalc.errors import RunDirectoryError, UnknownNameError
+from compcalc.errors import RunDirectoryError
 from compcalc.execution import ResultStore
 from compcalc.execution.run_directory import INDEX, RunDirectory
 from compcalc.pipeline.inputs import RunInput, TaskInput
@@ -69,19 +69,6 @@ def entered_runs(path: Path) -> dict[str, PreparedRun]:
             f"{path} holds no {INDEX}: it is not a run directory. Name one that `compcalc run` made."
         )
     return {name: _entered(entry, ResultStore(path)) for name, entry in RunDirectory(path).runs().items()}
-
-
-def entered_run(path: Path, name: str) -> PreparedRun:
-    """One run of a directory.
-
-    Raises:
-        RunDirectoryError: there is no such directory.
-        UnknownNameError: it holds no run of that name.
-    """
-    runs = entered_runs(path)
-    if name not in runs:
-        raise UnknownNameError("run", name, runs)
-    return runs[name]
 
 
 def read_input(settings: RunSettings) -> RunInput:

@@ -168,9 +168,11 @@ class _Potential:
             under_way=self.progress.under_way,
             log=self.log,
         )
-        run_units(units.values(), executor, store, on_lost=lost_labels, followed=followed)
+        retry = self.settings.retry
+        run_units(units.values(), executor, store, on_lost=lost_labels, followed=followed, retry_lost=retry)
         again = {unit.id: unit for prepared in runs for unit in prediction_units(prepared, store)}
-        run_units(again.values(), executor, store, on_lost=lost_result, followed=Followed(log=self.log))
+        followed = Followed(log=self.log)
+        run_units(again.values(), executor, store, on_lost=lost_result, followed=followed, retry_lost=retry)
         with suppress(OSError):  # another process has some in there
             (self.directory.path / CHECKPOINTS).rmdir()
         self.log.write("end", runs=[prepared.given.name for prepared in runs])
@@ -181,7 +183,8 @@ class _Potential:
         metrics = write_outputs(prepared, ResultStore(self.directory.path), out, manifest)
         manifest = read_manifest(out)
         _add_time([(prepared, manifest)], "report", time.perf_counter() - begun)
-        _add_time([(prepared, manifest)], "total", time.perf_counter() - self.started)
+        timings = manifest["timings_s"]
+        timings["total"] = round(sum(seconds for what, seconds in timings.items() if what != "total"), 2)
         write_json(out / MANIFEST, manifest)
         return {"manifest": manifest, "metrics": metrics}
 

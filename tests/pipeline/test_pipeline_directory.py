@@ -57,6 +57,8 @@ def test_several_potentials_in_one_call_of_which_one_cannot_be_used(tiny_data, t
     )
     assert "missing.py" in next(iter(done.values()))["error"] and "metrics" in done[FIRST]
     assert any("is left out" in text for text in notices)
+    timings = done[FIRST]["manifest"]["timings_s"]
+    assert timings["total"] == pytest.approx(sum(timings[what] for what in ("loading", "units", "report")), abs=0.02)
     assert (tmp_path / "run/report.html").is_file()
 
 
