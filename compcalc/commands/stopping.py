@@ -21,12 +21,17 @@ class Stopper:
     More of them within a second are one impatient hand: they do not disturb what the first has set in motion. A signal
     that is ignored, as under nohup, stays so.
 
+    Args:
+        last: nothing follows but the end of the process: signals are ignored then, since all that they could do is to
+            garble it.
+
     Attributes:
         by: the signal that was heeded last; None where there was none.
     """
 
-    def __init__(self):
+    def __init__(self, last: bool = False):
         self.by: signal.Signals | None = None
+        self._last, self._over = last, False
         self._heeded_at, self._before = 0.0, {}
 
     def __enter__(self) -> "Stopper":
@@ -36,10 +41,13 @@ class Stopper:
         return self
 
     def __exit__(self, *_) -> None:
+        self._over = True  # a signal between here and the next line is late, not a reason to raise
         for each, before in self._before.items():
-            signal.signal(each, before if self.by is None else signal.SIG_IGN)
+            signal.signal(each, signal.SIG_IGN if self._last or self.by is not None else before)
 
     def _stop(self, number: int, _frame) -> None:
+        if self._over:
+            return
         now = time.monotonic()
         if self.by is None or now - self._heeded_at > _DEAF_S:
             self.by, self._heeded_at = signal.Signals(number), now

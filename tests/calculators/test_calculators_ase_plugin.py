@@ -69,7 +69,7 @@ def installed(tmp_path_factory):
 
 
 def test_a_third_party_package_adds_a_scheme_by_one_entry_point(installed):
-    command = [sys.executable, "-m", "compcalc.cli", "calculators", "--json"]
+    command = [sys.executable, "-m", "compcalc", "calculators", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, env=installed)
     rows = {row["scheme"]: row for row in json.loads(result.stdout)}
     assert rows["morse"]["from"] == "morse-potential"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from compcalc.cli import main
+from compcalc.cli import call as call_cli
 
 
 @pytest.fixture
@@ -15,11 +15,7 @@ def compcalc(monkeypatch, capsys, tmp_path):
 
     def call(*words):
         monkeypatch.setattr("sys.argv", ["compcalc", *words])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
+        code = call_cli(list(words))
         out = capsys.readouterr()
         return code, out.out, out.err
 

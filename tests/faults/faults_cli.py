@@ -2,17 +2,20 @@
 
 Run as a script, this is a template: imports are done once, and each request on its standard input forks a process that
 runs the command line as its own session, as a terminal would start it. Workers that such a process spawns import this
-file, and with it the clock that FAULTS_CLOCK asks for.
+file, and with it the clock that FAULTS_CLOCK asks for. With FAULTS_HOLD a command waits at a moment: see `hold`.
 """
 
+import atexit
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
-CLOCK, LENGTH = "FAULTS_CLOCK", "FAULTS_PRODUCTION_PS"
+CLOCK, LENGTH, HOLD = "FAULTS_CLOCK", "FAULTS_PRODUCTION_PS", "FAULTS_HOLD"
+HELD = "held here\n"
 
 
 def let_the_clock_jump() -> None:
@@ -43,6 +46,23 @@ def make_small() -> None:
     PRESETS["quick"] = Preset("quick", protocols, replicas=2)
 
 
+def hold() -> None:
+    """Say `HELD` and wait, where FAULTS_HOLD says so: before a report is written, or after it was announced."""
+    which = os.environ.get(HOLD)
+    if which == "writing":
+        from compcalc.pipeline import outputs
+
+        outputs.write_html = lambda *_: _wait(600.0)
+    elif which == "announced":  # an interpreter that ends joins its threads, then calls what was registered
+        threading.Thread(target=lambda: (threading.main_thread().join(), _wait(0.5))).start()
+        atexit.register(_wait, 0.5)
+
+
+def _wait(seconds: float) -> None:
+    os.write(1, HELD.encode())
+    time.sleep(seconds)
+
+
 def _serve() -> None:
     """Answer requests, one JSON object a line; returns in the processes that are forked, ready to be the command."""
     import compcalc.commands.run
@@ -54,9 +74,15 @@ def _serve() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "start":
+            ready, become = os.pipe()
             pid = os.fork()
             if not pid:
-                return _become(request)
+                os.close(ready)
+                _become(request)
+                return os.close(become)
+            os.close(become)
+            os.read(ready, 1)  # ends once the process leads its own group, and its files are there
+            os.close(ready)
             answer = {"pid": pid}
         elif request["do"] == "poll":
             pid, status = os.waitpid(request["pid"], os.WNOHANG)
@@ -69,6 +95,7 @@ def _serve() -> None:
 
 
 def _become(request: dict) -> None:
+    """Make this process the command that was asked for."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for which in request["ignore"]:
@@ -93,4 +120,5 @@ if __name__ == "__main__":
     let_the_clock_jump()
     if LENGTH in os.environ:
         make_small()
+    hold()
     main()

@@ -4,6 +4,7 @@ import random
 import signal
 
 import pytest
+from faults_cli import HELD, HOLD
 from faults_runs import SEED, faulty, stored
 
 SLOW = faulty(pause_s=0.004)
@@ -18,14 +19,14 @@ def _computing(out):
     return lambda: bool(stored(out))
 
 
-def _writing(out):
-    return (out / "trajectories").is_dir
-
-
 def _end(template, arguments, moment, which, times=1, wait_s=0.0):
     """Start a run, and ask it to end at that moment; gives how it ended."""
     command = template.start(*arguments)
     assert command.after(wait_s)
+    return _end_at(command, moment, which, times)
+
+
+def _end_at(command, moment, which, times=1):
     assert command.until(moment)
     for _ in range(times):
         command.send(which)
@@ -51,12 +52,22 @@ def test_ends_at_every_stage_lose_nothing(template, small, undisturbed, tmp_path
     ):
         _says_how_to_go_on(_end(template, arguments, moment, which, times, wait_s=0.3), which)
     kept = stored(out)
-    _says_how_to_go_on(_end(template, arguments, _writing(out), signal.SIGINT), signal.SIGINT)
+    writing = template.start(*arguments, environment={HOLD: "writing"})
+    _says_how_to_go_on(_end_at(writing, lambda: HELD in writing.said()[0], signal.SIGINT), signal.SIGINT)
     assert len(stored(out)) == 7 and set(kept) < set(stored(out))
     ended = template.run(*arguments)
     assert ended.code == 0 and "Report: " in ended.words
     assert small.metrics(out) == undisturbed(SLOW)
     assert not list(out.rglob("*.partial"))
+
+
+def test_the_end_of_a_run_that_was_announced_cannot_be_garbled(template, small, tmp_path):
+    command = template.start(*small.command("mmff94", tmp_path / "run", *FEW), environment={HOLD: "announced"})
+    for times in (1, 2):  # while threads are joined, and later
+        assert command.until(lambda times=times: command.said()[0].count(HELD) == times)
+        command.send(signal.SIGINT)
+    ended = command.wait(15)
+    assert ended.code == 0 and not ended.err and "Report: " in ended.words
 
 
 @pytest.mark.parametrize("which", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])

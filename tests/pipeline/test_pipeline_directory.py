@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_pipeline_run import settings, without_clocks
 
-from compcalc.cli import main
+from compcalc.cli import call
 from compcalc.errors import InputError, RunDirectoryError, UnknownNameError
 from compcalc.execution.log import read_log
 from compcalc.pipeline import Progress, run, run_all, work
@@ -182,9 +182,7 @@ def test_the_command_in_the_log_shows_how_a_unit_fails(tiny_data, tmp_path, monk
 def _command(line, monkeypatch):
     """Exit code of a command line."""
     monkeypatch.setattr(sys, "argv", shlex.split(line))
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
+    return call(sys.argv[1:])
 
 
 def test_units_that_were_lost_are_done_again_on_request(tiny_data, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from compcalc.cli import main
+from compcalc.cli import call
 from compcalc.execution import Here, Lost
 from compcalc.pipeline import PotentialError, RunSettings, run
 
@@ -62,11 +62,9 @@ def test_forces_in_another_unit_are_measured_and_named(faulty, tiny_data, tmp_pa
     assert "27.21 times too small: forces in hartree/angstrom?" in (tmp_path / "run/report.html").read_text()
 
 
-def test_the_terminal_warns_before_the_first_work_unit(faulty, tiny_data, tmp_path, capsys, monkeypatch):
+def test_the_terminal_warns_before_the_first_work_unit(faulty, tiny_data, tmp_path, capsys):
     arguments = ["run", f"{faulty}hartree", "--task", "length", "--only", "static", "--workers", "1"]
-    monkeypatch.setattr("sys.argv", ["compcalc", *arguments, "--data", str(tiny_data), "--out", str(tmp_path / "run")])
-    with pytest.raises(SystemExit):
-        main()
+    call([*arguments, "--data", str(tiny_data), "--out", str(tmp_path / "run")])
     words = " ".join(capsys.readouterr().out.split())
     assert words.index("warning: forces = -gradient") < words.index("energies and forces: 3 work units")
 
