@@ -40,6 +40,7 @@ class Shown:
         self, console: Console, bars: Bars, warnings: Console | None = None, clock: Callable[[], float] = time.monotonic
     ):
         self._console, self._bars, self._warnings, self._clock = console, bars, warnings or console, clock
+        self._reports = None
         self._loading = bars.add_task("loading", total=1, units="", pace="")
         self._tasks: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
@@ -47,7 +48,7 @@ class Shown:
 
     def progress(self) -> Progress:
         """What the run tells."""
-        return Progress(self._begin, self._advance, self._under_way, self._notice, self._examined)
+        return Progress(self._begin, self._advance, self._under_way, self._notice, self._examined, self._writing)
 
     def _begin(self, stage: str, units: Sequence[Unit]) -> None:
         self._bars.update(self._loading, completed=1)
@@ -73,6 +74,13 @@ class Shown:
             for stage in self._tasks:
                 if self._paces[stage].n_under_way:
                     _say(self._console, line(stage, self._paces[stage]))
+
+    def _writing(self, done: int, total: int) -> None:
+        if not done:
+            self._reports = self._bars.add_task("reports", total=total, units="", pace="")
+            if not self._console.is_terminal and total > 1:
+                self._console.print(f"reports: {total}")
+        self._bars.update(self._reports, completed=done, units=f"{done} of {total}")
 
     def _show(self, stage: str) -> None:
         pace = self._paces[stage]

@@ -76,6 +76,7 @@ class Progress:
         under_way: told, about twice a second, the id of each unit being computed and how much of it is done, 0 to 1.
         notice: told what a user should know while the run goes on, in a sentence.
         examined: told what the short examination of the potential found, before the first unit.
+        writing: told how many reports are written and of how many, at the start and with each.
     """
 
     begin: Callable[[str, list[Unit]], None] = lambda stage, units: None
@@ -83,3 +84,4 @@ class Progress:
     under_way: Callable[[dict[str, float]], None] = lambda fractions: None
     notice: Callable[[str], None] = lambda text: None
     examined: Callable[[Examination], None] = lambda found: None
+    writing: Callable[[int, int], None] = lambda done, total: None
