@@ -48,6 +48,9 @@ PresetOption = Annotated[str, typer.Option("--preset", help="Size of the dynamic
 ReplicasOption = Annotated[
     int | None, typer.Option("--replicas", min=1, help="MD runs a molecule and protocol; default: the preset's.")
 ]
+ReferenceMdOption = Annotated[
+    int, typer.Option("--reference-md", min=0, help="MD runs a molecule and protocol with the reference method.")
+]
 OnlyOption = Annotated[str, typer.Option("--only", help="all, static or md.")]
 
 
@@ -67,6 +70,7 @@ def run(
     variant: VariantOption = "base",
     preset: PresetOption = "quick",
     replicas: ReplicasOption = None,
+    reference_md: ReferenceMdOption = 0,
     only: OnlyOption = "all",
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Run directory; default: a name below runs/.")] = None,
@@ -114,6 +118,7 @@ def run(
         "workers": workers,
         "timeout_s": timeout,
         "replicas": replicas,
+        "reference_replicas": reference_md,
         "memory_gib": memory,
         "dask": dask,
         "retry": retry,
@@ -136,6 +141,7 @@ def plan(
     variant: VariantOption = "base",
     preset: PresetOption = "quick",
     replicas: ReplicasOption = None,
+    reference_md: ReferenceMdOption = 0,
     only: OnlyOption = "all",
     seed: SeedOption = 0,
     out: Annotated[
@@ -151,8 +157,9 @@ def plan(
     from compcalc.commands.plan import plan_runs
     from compcalc.pipeline import RunSettings
 
+    replicas_of = {"replicas": replicas, "reference_replicas": reference_md}
     all_settings = [
-        RunSettings(_in_interpreter(spec, python), name, kind, preset, only, seed, data, workers, replicas=replicas)
+        RunSettings(_in_interpreter(spec, python), name, kind, preset, only, seed, data, workers, **replicas_of)
         for spec in _given("POTENTIAL", potential, "`compcalc calculators` lists the kinds.")
         for name, kind in _task_names(_given("--task", task, "`compcalc tasks` lists them."), variant)
     ]
