@@ -9,6 +9,9 @@ from compcalc.dynamics.sums import Sums
 RANK_TOLERANCE = 1e-6
 """Moments of inertia below this share of the largest count as zero: the molecule is linear."""
 
+# Of x, y, z: the axis that follows each one, and the one after that; for cross products.
+_NEXT, _AFTER = np.array([1, 2, 0]), np.array([2, 0, 1])
+
 
 def remove_rigid_motion(positions: np.ndarray, velocities: np.ndarray, masses: np.ndarray) -> np.ndarray:
     """Velocities without centre-of-mass and rotational motion, in the units of `velocities`, (N, 3).
@@ -51,18 +54,32 @@ def rigid_kinetic_energy(
     """
     weight, sums = masses[:, None], Sums(np.asarray(sizes))
     with np.errstate(over="ignore", invalid="ignore"):  # positions that overflow are the guards' business
-        totals, momentum = sums.vectors(weight), sums.vectors(weight * velocities)
-        centred = positions - np.repeat(sums.vectors(weight * positions) / totals, sizes, axis=0)
-        angular = sums.vectors(weight * np.cross(centred, velocities))
-        second = sums.vectors((weight * centred)[:, :, None] * centred[:, None, :])
-        inertia = np.trace(second, axis1=1, axis2=2)[:, None, None] * np.eye(3) - second
-        sound = np.isfinite(inertia).all(axis=(1, 2), keepdims=True)
-        moments, axes = np.linalg.eigh(np.where(sound, inertia, np.eye(3)))
-        about = np.einsum("mik,mi->mk", axes, angular)
+        totals, both = sums.vectors(weight), sums.vectors(weight * np.concatenate([positions, velocities], axis=1))
+        centred, momentum = positions - np.repeat(both[:, :3] / totals, sizes, axis=0), both[:, 3:]
+        angular, inertia = _turning(centred, velocities, weight, sums)
+        sound = np.isfinite(inertia)
+        moments, axes = np.linalg.eigh(inertia if sound.all() else np.where(sound, inertia, 0.0))
         turns = np.arange(3) >= 3 - np.reshape(rotations, (-1, 1))
         turns &= moments > RANK_TOLERANCE * moments[:, -1:]
-        turning = np.where(turns, about**2 / np.where(turns, moments, 1.0), 0.0).sum(axis=1)
-        return 0.5 * (np.einsum("mi,mi->m", momentum, momentum) / totals[:, 0] + turning)
+        about = np.where(turns, (angular[:, None] @ axes)[:, 0], 0.0)
+        twice = (momentum**2).sum(axis=1) / totals[:, 0] + (about**2 / np.where(turns, moments, 1.0)).sum(axis=1)
+        return np.where(sound.all(axis=(1, 2)), 0.5 * twice, np.nan)
+
+
+def _turning(
+    centred: np.ndarray, velocities: np.ndarray, weight: np.ndarray, sums: Sums
+) -> tuple[np.ndarray, np.ndarray]:
+    """Angular momenta (M, 3) and inertia tensors (M, 3, 3) of molecules about their centres of mass.
+
+    In a few sums over all atoms: this is asked for at every logged step, and `np.cross` alone would take longer.
+    """
+    moved = weight * centred
+    turning = moved[:, _NEXT] * velocities[:, _AFTER] - moved[:, _AFTER] * velocities[:, _NEXT]
+    second = (moved[:, :, None] * centred[:, None, :]).reshape(-1, 9)
+    both = sums.vectors(np.concatenate([turning, second], axis=1))
+    second = both[:, 3:].reshape(-1, 3, 3)
+    squares = second[:, 0, 0] + second[:, 1, 1] + second[:, 2, 2]
+    return both[:, :3], squares[:, None, None] * np.eye(3) - second
 
 
 def inertia_tensor(centred: np.ndarray, masses: np.ndarray) -> np.ndarray:

@@ -189,7 +189,7 @@ class PotentialWorker:
         if self.checkpoints is None or not self.checkpoints.is_dir():
             return None
         names = [[run.molecule.name, asdict(run.protocol), run.replica, run.seed] for run in runs]
-        potential = getattr(runs[0], "method", self.spec.text)
+        potential = f"reference {runs[0].method}" if isinstance(runs[0], ReferenceRun) else self.spec.text
         return self.checkpoints / content_hash(potential, names)[:32]
 
 

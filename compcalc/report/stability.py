@@ -114,7 +114,8 @@ def reference_lines(metrics: Mapping[str, Any]) -> list[str]:
         text += f", median NVE drift {shown(drift, 2)} meV/atom/ps ({shown(mine, 2)} with the potential)"
     failed = [run for run in runs if (c := count_runs([run])).unstable or c.other]
     lines = [f"{text}.", *(f"{method} failed on {words}." for words in _endings(failed))]
-    return [*lines, *_spectrum_lines(metrics, found)]
+    heated = [f"{method} on the ramp: {line}" for line in heating_lines({"md": found})]
+    return [*lines, *heated, *_spectrum_lines(metrics, found)]
 
 
 def _endings(runs: Sequence[Mapping]) -> list[str]:
