@@ -126,6 +126,8 @@ def test_potentials_share_the_runs_of_the_reference(shared, tiny_data):
     assert len(of_reference(out)) == 2
     finished = [event["unit"] for event in read_log(out / "log.jsonl") if event["event"] == "done"]
     assert sum("/reference-md/" in unit for unit in finished) == 2
+    first, second = (one["manifest"]["cost"]["reference_cpu_seconds"] for one in done.values())
+    assert first == second > 0
     first, second = (one["metrics"] for one in done.values())
     assert first["md"]["reference"] == second["md"]["reference"]
     assert first["md"]["reference"]["method"] == DataSet(tiny_data).description["method"]
