@@ -26,6 +26,9 @@ PresetOption = Annotated[str, typer.Option("--preset", help="Size of the dynamic
 ReplicasOption = Annotated[
     int | None, typer.Option("--replicas", min=1, help="MD runs a molecule and protocol; default: the preset's.")
 ]
+ReferenceMdOption = Annotated[
+    int, typer.Option("--reference-md", min=0, help="MD runs a molecule and protocol with the reference method.")
+]
 OnlyOption = Annotated[str, typer.Option("--only", help="all, static or md.")]
 
 

@@ -15,6 +15,7 @@ from compcalc.cli.options import (
     PotentialsArgument,
     PresetOption,
     PythonOption,
+    ReferenceMdOption,
     ReplicasOption,
     SeedOption,
     TasksOption,
@@ -40,6 +41,7 @@ def run(
     variant: VariantOption = "base",
     preset: PresetOption = "quick",
     replicas: ReplicasOption = None,
+    reference_md: ReferenceMdOption = 0,
     only: OnlyOption = "all",
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Run directory; default: a name below runs/.")] = None,
@@ -87,6 +89,7 @@ def run(
         "workers": workers,
         "timeout_s": timeout,
         "replicas": replicas,
+        "reference_replicas": reference_md,
         "memory_gib": memory,
         "dask": dask,
         "retry": retry,
@@ -108,6 +111,7 @@ def plan(
     variant: VariantOption = "base",
     preset: PresetOption = "quick",
     replicas: ReplicasOption = None,
+    reference_md: ReferenceMdOption = 0,
     only: OnlyOption = "all",
     seed: SeedOption = 0,
     out: Annotated[
@@ -123,8 +127,9 @@ def plan(
     from compcalc.commands.plan import plan_runs
     from compcalc.pipeline import RunSettings
 
+    replicas_of = {"replicas": replicas, "reference_replicas": reference_md}
     all_settings = [
-        RunSettings(in_interpreter(spec, python), name, kind, preset, only, seed, data, workers, replicas=replicas)
+        RunSettings(in_interpreter(spec, python), name, kind, preset, only, seed, data, workers, **replicas_of)
         for spec in given("POTENTIAL", potential, "`compcalc calculators` lists the kinds.")
         for name, kind in task_names(given("--task", task, "`compcalc tasks` lists them."), variant)
     ]

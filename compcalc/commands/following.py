@@ -11,6 +11,7 @@ from compcalc.checks import Examination, Verdict
 from compcalc.commands.progress import NARROW
 from compcalc.execution import Unit
 from compcalc.pipeline import Progress
+from compcalc.pipeline.calibration import DYNAMICS
 from compcalc.pipeline.pace import Pace
 from compcalc.report.wording import MISSING, duration, printable, shown
 
@@ -19,6 +20,7 @@ STAGES = {
     "checks": "physical checks",
     "static": "energies and forces",
     "md": "molecular dynamics",
+    "reference_md": "dynamics of the reference",
     "truth": "truth along trajectories",
 }
 
@@ -107,7 +109,7 @@ def pace_words(stage: str, pace: Pace, short: bool = False) -> str:
     """Time left and speed over all workers; empty before anything is known, and in the end.
 
     Args:
-        stage: `static` or `md`.
+        stage: one of `STAGES`.
         pace: of its units.
         short: leave out what a molecule makes in a day.
     """
@@ -116,7 +118,7 @@ def pace_words(stage: str, pace: Pace, short: bool = False) -> str:
         return ""
     parts = [
         f"{duration(left)} left" if left >= 1 else "about to end",
-        f"{shown(speed)} {'steps' if stage == 'md' else 'evaluations'}/s" if speed else "",
+        f"{shown(speed)} {'steps' if stage in DYNAMICS else 'evaluations'}/s" if speed else "",
         f"{shown(ns, 2)} ns/day a molecule" if ns and not short else "",
     ]
     return ", ".join(part for part in parts if part and part != MISSING)

@@ -84,6 +84,7 @@ def run_row(
     *,
     protocol: ProtocolLike | None = None,
     noise: NoiseLike | None = None,
+    bonds: np.ndarray | None = None,
     reference_run: Trajectory | None = None,
     labelled: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
     static_force_mae: float | None = None,
@@ -97,9 +98,10 @@ def run_row(
             compared with an NVT run that reached its end.
         split: which side of the task the molecule stands on.
         protocol: what the run followed; its `temperature_k` is the target of an NVT run and the start of a ramp to
-            `final_temperature_k`, which lasts `production_ps`.
+            `end_temperature_k`, which lasts `production_ps`.
         noise: scatter of the potential; without it, the floor of the drift is that of the rounding of its energies.
-        reference_run: a run of the reference method of the same protocol, for the vibrational spectrum.
+        bonds: bonded pairs, (B, 2), for the bands; those of `reference` where they are not given.
+        reference_run: a finished run of the reference method of the same protocol, for the vibrational spectrum.
         labelled: time (K,) in ps and predicted and reference forces (K, N, 3) in eV/angstrom of frames of this run.
         static_force_mae: the model's force MAE on the reference frames of the molecule, meV/angstrom.
     """
@@ -131,8 +133,9 @@ def run_row(
     if trajectory.ensemble == "nve":
         row.update(conservation(trajectory, protocol, noise))
         row.update(energy_books(trajectory))
-        if finished and reference is not None:
-            row.update(vibrations(trajectory, reference.bonds, reference_run))
+        bonds = reference.bonds if bonds is None and reference is not None else bonds
+        if finished and bonds is not None:
+            row.update(vibrations(trajectory, bonds, reference_run))
     if trajectory.ensemble == "nvt" and finished and reference is not None:
         row.update(structure(trajectory, reference))
     if trajectory.ensemble == "heat":
@@ -151,11 +154,11 @@ def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict
     Args:
         rows: from `run_row`.
         seed: of the bootstrap over molecules and replicas.
-        reference_rows: the same of the reference method, for the difference of the breaking temperatures.
+        reference_rows: the same of the reference method, for the difference of the breaking temperatures by protocol.
     """
     result = {}
     for protocol in sorted({row["protocol"] for row in rows}):
-        mine = [row for row in rows if row["protocol"] == protocol]
+        mine, beside = ([row for row in some if row["protocol"] == protocol] for some in (rows, reference_rows))
         physical = [row for row in mine if OutcomeKind(row["outcome"]).physical]
         unstable = [OutcomeKind(row["outcome"]).unstable for row in physical]
         drifts = _known(mine, "drift_mev_per_atom_per_ps")
@@ -172,7 +175,9 @@ def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict
             "survival": _survival(physical, unstable, seed),
             "restricted_mean_survival_ps": _restricted_mean(physical, unstable, seed),
             "equipartition": _equipartition(mine),
-            "breaking_temperature_k": _breaking(mine, reference_rows, seed),
+            "breaking_temperature_k": _breaking(mine, beside, seed),
+            "vibrational_overlap": _mean(np.array(_known(mine, "vibrational_overlap"), dtype=float)),
+            "band_shift_per_cm": _mean_shifts(mine),
             "outcomes": dict(sorted(Counter(row["outcome"] for row in mine).items())),
         }
     return result
@@ -214,6 +219,15 @@ def _restricted_mean(physical: Sequence[dict], unstable: list[bool], seed: int) 
     return _interval(found) | {"until_ps": until}
 
 
+def _mean_shifts(rows: Sequence[dict]) -> dict[str, float]:
+    """Band -> mean over the runs that have it of its shift from the reference method, 1/cm."""
+    shifts: dict[str, list[float]] = {}
+    for row in rows:
+        for band, shift in row["band_shift_per_cm"].items():
+            shifts.setdefault(band, []).append(shift)
+    return {band: float(np.mean(values)) for band, values in shifts.items()}
+
+
 def _equipartition(rows: Sequence[dict]) -> dict[str, dict]:
     """Element -> temperature over the runs at one target, each run counting alike."""
     items = [
@@ -248,7 +262,9 @@ def _breaking(rows: Sequence[dict], reference_rows: Sequence[dict], seed: int) -
     return {
         "median": _interval(median_breaking_temperature(runs, seed)),
         "mean": number(mean_breaking_temperature(runs)),
+        "n_runs": len(runs.broke),
         "n_broke": int(runs.broke.sum()),
+        "n_censored": int((~runs.broke).sum()),
         "difference": difference,
     }
 

@@ -35,6 +35,7 @@ class ProtocolLike(Protocol):
     production_ps: float
     timestep_fs: float
     temperature_k: float
+    end_temperature_k: float
 
 
 class NoiseLike(Protocol):
@@ -126,36 +127,38 @@ def structure(trajectory: Trajectory, reference: Frames) -> dict:
 def vibrations(trajectory: Trajectory, bonds: np.ndarray, reference: Trajectory | None) -> dict:
     """Places of the bands, and the overlap with the spectrum of a run of the reference method.
 
-    Empty where velocities were stored too rarely for a stretch of hydrogen, or for too short a time.
+    From the dense velocities of a run, or from its frames where it has none. Empty where velocities were stored too
+    rarely for a stretch of hydrogen, or for too short a time.
     """
-    runs = [run for run in (trajectory, reference) if run is not None and _spacing_fs(run) is not None]
-    if not runs or runs[0] is not trajectory:
+    sampled = [_sampled(run) for run in (trajectory, reference) if run is not None]
+    if sampled[0] is None:
         return {}
+    sampled = [each for each in sampled if each is not None]
     masses, resolution = atomic_masses[trajectory.numbers], RESOLUTION_PER_CM
-    for run in runs:
-        spectrum = vibrational_spectrum([run.velocities], _spacing_fs(run), masses)
+    for velocities, spacing_fs in sampled:
+        spectrum = vibrational_spectrum([velocities], spacing_fs, masses)
         resolution = max(resolution, spectrum.resolution_per_cm)
     if resolution > COARSEST_PER_CM:
         return {}
     settings = {"resolution_per_cm": resolution}
-    spectra = [vibrational_spectrum([r.velocities], _spacing_fs(r), masses, **settings) for r in runs]
+    spectra = [vibrational_spectrum([v], spacing_fs, masses, **settings) for v, spacing_fs in sampled]
     bands = [
-        band_centroids([r.velocities], _spacing_fs(r), trajectory.numbers, masses, bonds, **settings) for r in runs
+        band_centroids([v], spacing_fs, trajectory.numbers, masses, bonds, **settings) for v, spacing_fs in sampled
     ]
+    both = len(sampled) == 2
     return {
         "band_per_cm": bands[0],
         "vibrational_resolution_per_cm": resolution,
-        "vibrational_overlap": number(spectral_overlap(*spectra)) if len(runs) == 2 else None,
-        "band_shift_per_cm": band_shifts(*bands) if len(runs) == 2 else {},
+        "vibrational_overlap": number(spectral_overlap(*spectra)) if both else None,
+        "band_shift_per_cm": band_shifts(*bands) if both else {},
     }
 
 
 def heating(trajectory: Trajectory, protocol: ProtocolLike | None) -> dict:
-    """Where on its ramp a heated run ended, and the breaking temperature if it broke."""
-    final_k = getattr(protocol, "final_temperature_k", None)
-    if final_k is None:
+    """Where on its ramp a heated run ended, and the breaking temperature if it broke; nothing of a ramp that cools."""
+    if protocol is None or protocol.end_temperature_k <= protocol.temperature_k:
         return {}
-    outcome, start_k = trajectory.outcome, protocol.temperature_k
+    outcome, start_k, final_k = trajectory.outcome, protocol.temperature_k, protocol.end_temperature_k
     time_ps = 0.0 if outcome.phase == "equilibration" else outcome.time_ps
     ended = ramp_temperature_k(time_ps, start_k, final_k, protocol.production_ps)
     return {
@@ -228,11 +231,13 @@ def _distance_distribution_mae(trajectory: Trajectory, reference: Frames) -> flo
     return number(histogram_mae(mine, true, H_R_BIN_ANGSTROM))
 
 
-def _spacing_fs(trajectory: Trajectory) -> float | None:
-    """Time between stored velocities, fs; None where a spectrum cannot be taken from them."""
-    time = trajectory.frame_time_fs
-    if len(time) < 16 or not np.isfinite(trajectory.velocities).all():
+def _sampled(trajectory: Trajectory) -> tuple[np.ndarray, float] | None:
+    """Velocities, (V, N, 3), and the time between them, fs; None where a spectrum cannot be taken from them."""
+    time, velocities = trajectory.dense_time_fs, trajectory.dense_velocities
+    if not len(time):
+        time, velocities = trajectory.frame_time_fs, trajectory.velocities
+    if len(time) < 16 or not np.isfinite(velocities).all():
         return None
     steps = np.diff(time)
     even = np.allclose(steps, steps[0], rtol=1e-6) and 0 < steps[0] <= LARGEST_SPACING_FS
-    return float(steps.mean()) if even else None
+    return (velocities, float(steps.mean())) if even else None

@@ -18,6 +18,7 @@ from compcalc.execution.run_directory import MANIFEST, RunDirectory, write_json
 from compcalc.pipeline.costs import run_cost
 from compcalc.pipeline.metrics import compute_metrics
 from compcalc.pipeline.prepared import PreparedRun
+from compcalc.pipeline.work import ReferenceRun
 from compcalc.report.html import write_html
 from compcalc.report.index import write_index
 from compcalc.report.tables import write_metrics_csv
@@ -82,7 +83,7 @@ def export_trajectories(prepared: PreparedRun, store: ResultStore, out: Path) ->
     """
     folder = out / TRAJECTORIES
     known, written = _exported(folder), []
-    for unit in prepared.md_units():
+    for unit in _exports(prepared):
         name = _export_name(unit)
         if known.get(name) == [unit.hash, _sha256(folder / name)]:
             continue
@@ -103,7 +104,7 @@ def damaged_exports(prepared: PreparedRun, out: Path) -> list[str]:
     known = _exported(folder)
     return [
         name
-        for unit in prepared.md_units()
+        for unit in _exports(prepared)
         if known.get(name := _export_name(unit)) != [unit.hash, _sha256(folder / name)]
     ]
 
@@ -173,9 +174,14 @@ def _exported(folder: Path) -> dict[str, list]:
     return _read_json(folder / _EXPORTED) or {}
 
 
+def _exports(prepared: PreparedRun) -> list[Unit]:
+    return prepared.md_units() + prepared.reference_md_units()
+
+
 def _export_name(unit: Unit) -> str:
     run = unit.payload
-    return f"{run.molecule.file_stem}-{run.protocol.name}-{run.replica}.extxyz"
+    of = "reference-" if isinstance(run, ReferenceRun) else ""
+    return f"{of}{run.molecule.file_stem}-{run.protocol.name}-{run.replica}.extxyz"
 
 
 def _sha256(path: Path) -> str | None:

@@ -40,7 +40,7 @@ class Planned:
         units: work units of the run.
         units_there: of these, units whose results are there.
         frames: geometries to evaluate.
-        steps: time steps of one molecule to make, over all runs, equilibration included.
+        steps: time steps of one molecule to make with the potential, over all runs, equilibration included.
         cpu_seconds: processor time, s.
         worker_seconds: wall time summed over the workers, s.
         wall_seconds: wall time from the command to the last result, the start of the workers included, s.
@@ -50,6 +50,7 @@ class Planned:
         steps_per_s: of one worker, time steps of one molecule, 1/s.
         atom_steps_per_s: the same times the atoms, 1/s.
         ns_per_day: how far one worker carries one molecule in a day, ns.
+        reference_steps: time steps of one molecule to make with the reference method.
     """
 
     task: str
@@ -66,6 +67,7 @@ class Planned:
     steps_per_s: float | None
     atom_steps_per_s: float | None
     ns_per_day: float | None
+    reference_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,10 @@ def predicted(name: str, runs: Sequence[PreparedRun], tasks: Sequence[Sequence[U
     units = [unit for task in tasks for unit in task]
     md = [task for task in tasks if stage_of(task[0]) == "md"]
     static = [task for task in tasks if stage_of(task[0]) == "static"]
-    frames, steps = (sum(evaluations_of(unit) for task in part for unit in task) for part in (static, md))
+    reference = [task for task in tasks if stage_of(task[0]) == "reference_md"]
+    frames, steps, reference_steps = (
+        sum(evaluations_of(unit) for task in part for unit in task) for part in (static, md, reference)
+    )
     atom_steps = sum(evaluations_of(unit) * len(unit.payload.numbers) for task in md for unit in task)
     md_s, static_s = (sum(found.costs(part, "seconds", "value")) for part in (md, static))
     walls = {level: found.costs(tasks, "seconds", level) for level in LEVELS}
@@ -178,6 +183,7 @@ def predicted(name: str, runs: Sequence[PreparedRun], tasks: Sequence[Sequence[U
         steps_per_s,
         _ratio(atom_steps, md_s),
         None if steps_per_s is None else steps_per_s * _timestep_fs(md) * SECONDS_PER_DAY / FS_PER_NS,
+        reference_steps,
     )
 
 

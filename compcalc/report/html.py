@@ -27,7 +27,7 @@ from compcalc.report.rows import (
     split_word,
     summary_of,
 )
-from compcalc.report.stability import COLUMNS, correlation_lines
+from compcalc.report.stability import columns, correlation_lines
 from compcalc.report.verdict import ENERGY_CAUSES, verdict
 from compcalc.report.wording import MISSING, clipped, interval, number, outcome_words, shown
 
@@ -106,7 +106,7 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
         "energy_causes": ENERGY_CAUSES,
         "checks": check_entries(metrics),
         "stability": (metrics.get("md") or {}).get("stability") if md_runs(metrics) else None,
-        "stability_columns": COLUMNS,
+        "stability_columns": columns(metrics),
         "correlations": correlation_lines(metrics),
         "split_word": partial(split_word, metrics),
         "runs": md_runs(metrics),
@@ -231,7 +231,9 @@ def _protocol_lines(metrics: Mapping) -> list[dict[str, Any]]:
     for protocol in protocol_names(metrics):
         runs = [run for run in md_runs(metrics) if run.get("protocol") == protocol]
         if runs:
-            lines.append({"protocol": protocol.upper(), "count": count_runs(runs), "outcomes": _outcomes(runs)})
+            lines.append(
+                {"protocol": protocol.upper(), "count": count_runs(runs, heated=True), "outcomes": _outcomes(runs)}
+            )
     return lines
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from compcalc.report.files import write_text_atomically
 from compcalc.report.glossary import ascii_unit
-from compcalc.report.rows import md_runs, static_entries
+from compcalc.report.rows import md_runs, reference_runs, static_entries
 
 COLUMNS = ("molecule", "smiles", "split", "protocol", "replica", "metric", "value", "unit")
 
@@ -19,7 +19,7 @@ def write_metrics_csv(path: str | Path, metrics: Mapping[str, Any]) -> None:
     """Write one line a molecule and metric, and for MD a run and metric; UTF-8, with a header.
 
     A metric that was not computed keeps its line, with an empty value. Metrics kept by group carry the group in
-    brackets: `force_mae_by_element[C]`.
+    brackets: `force_mae_by_element[C]`. Before the protocol of a run with the reference method stands `reference`.
 
     Args:
         path: the file.
@@ -38,7 +38,8 @@ def _lines(metrics: Mapping) -> Iterator[tuple]:
         splits.setdefault(entry.get("molecule"), []).append(entry.get("split") or "")
         names = (entry.get("molecule"), entry.get("smiles"), entry.get("split"), "static", "")
         yield from (names + cells for cells in _cells(entry))
-    for run in md_runs(metrics):
+    of_reference = [{**run, "protocol": f"reference {run.get('protocol')}"} for run in reference_runs(metrics)]
+    for run in (*md_runs(metrics), *of_reference):
         split = "+".join(splits.get(run.get("molecule"), []))
         names = (run.get("molecule"), run.get("smiles"), split, run.get("protocol"), run.get("replica"))
         yield from (names + cells for cells in _cells(run))

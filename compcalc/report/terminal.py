@@ -109,7 +109,7 @@ def _failure_lines(rows: list[Row]) -> list[str]:
         if row.failed and not row.reasons:
             groups.setdefault("failed: no reason recorded", []).append(row.molecule)
     for run in {id(run): run for row in rows for run in row.runs}.values():
-        if not count_runs([run]).stable:
+        if (count := count_runs([run])).unstable or count.other:
             groups.setdefault(f"failed: {_run_reason(run)}", []).append(run_name(run))
     lines = [f"{clipped(', '.join(names), 160)} {reason}" for reason, names in groups.items()]
     more = len(lines) - MOST_FAILURES

@@ -19,6 +19,7 @@ from compcalc.report.rows import (
     static_entries,
     summary_of,
 )
+from compcalc.report.stability import heating_lines, reference_lines
 from compcalc.report.wording import clipped, interval, number, outcome_words, plural, shown
 
 UNSTABLE, CAUTION, NOTHING_SEEN, UNKNOWN = "unstable", "caution", "no instability seen", "not measured"
@@ -75,7 +76,8 @@ def verdict(metrics: Mapping[str, Any], preflight: Mapping[str, Any] | None = No
         *_run_sentences(metrics, count),
         *_drift_sentences(metrics),
         *_energy_sentences(metrics),
-        *_heating_sentences(metrics),
+        *heating_lines(metrics),
+        *reference_lines(metrics),
         *_spread_sentences(metrics),
         *_failed_frame_sentences(metrics),
     ]
@@ -113,7 +115,7 @@ def _headline(level: str, metrics: Mapping, count: RunCount) -> str:
         return "No MD run became unstable, but read the points below before using the potential."
     if level == NOTHING_SEEN:
         return f"No instability seen in {plural(count.stable, 'MD run')}{_length(metrics)}; longer runs may still fail."
-    return "Stability was not tested: no MD was run."
+    return f"Stability was not tested: {'only heated runs were made' if count.n else 'no MD was run'}."
 
 
 def _failed_checks(metrics: Mapping) -> dict[str, list[str]]:
@@ -171,7 +173,9 @@ def _one_sided_sentences(metrics: Mapping) -> list[str]:
 def _run_sentences(metrics: Mapping, count: RunCount) -> list[str]:
     if not count.n:
         return ["MD was not run."]
-    sentences = [f"{count.stable} of {plural(count.physical, 'physical MD run')}{_length(metrics)} completed."]
+    sentences = []
+    if count.physical or not count.heated:
+        sentences = [f"{count.stable} of {plural(count.physical, 'physical MD run')}{_length(metrics)} completed."]
     if count.unstable:
         sentences.append(f"Unstable: {_listing(metrics, physical=True)}.")
     if count.other:
@@ -209,19 +213,6 @@ def _energy_sentences(metrics: Mapping) -> list[str]:
         for cause, words in ENERGY_CAUSES.items()
         if cause in causes
     ]
-
-
-def _heating_sentences(metrics: Mapping) -> list[str]:
-    """How far ramps of temperature went."""
-    runs = [run for run in md_runs(metrics) if ensemble(run) == "heat" and number(run.get("ended_at_temperature_k"))]
-    broke = [number(run.get("breaking_temperature_k")) for run in runs]
-    known = sorted(x for x in broke if x is not None)
-    if not runs:
-        return []
-    if not known:
-        end = max(number(run["ended_at_temperature_k"]) for run in runs)
-        return [f"None of {plural(len(runs), 'heated run')} broke, up to {shown(end)} K."]
-    return [f"{len(known)} of {plural(len(runs), 'heated run')} broke, the first at {shown(known[0])} K."]
 
 
 def _spread_sentences(metrics: Mapping) -> list[str]:
@@ -275,7 +266,8 @@ def _percent(metrics: Mapping) -> str:
 
 
 def _length(metrics: Mapping) -> str:
-    asked = sorted({x for run in md_runs(metrics) if (x := number(run.get("asked_ps"))) is not None})
+    runs = [run for run in md_runs(metrics) if ensemble(run) != "heat"]
+    asked = sorted({x for run in runs if (x := number(run.get("asked_ps"))) is not None})
     if not asked:
         return ""
     return f" of {asked[0]:g} ps" if len(asked) == 1 else f" of {asked[0]:g} to {asked[-1]:g} ps"
