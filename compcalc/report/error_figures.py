@@ -1,5 +1,6 @@
 """Figures of the static errors: ID against OOD, each molecule, along the chain, by element and place."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -92,10 +93,12 @@ def chain_figure(rows: Sequence[Row], metric: Metric, metrics: Mapping[str, Any]
         mine = sorted((c, v, row.molecule) for row, c, v in found if (row.split, _family(row)) == (split, family))
         style, symbol = split_style(metrics, split), SYMBOLS[families.index(family) % len(SYMBOLS)]
         text = [f"{plot_name(name, 80)} ({style.label}), C{c}: {shown(v)} {metric.unit}" for c, v, name in mine]
-        data.append(_line(style, f"{plot_name(family)}, {style.label}", symbol, mine, text))
+        joined = len({c for c, *_ in mine}) == len(mine)
+        data.append(_line(style, f"{plot_name(family)}, {style.label}", symbol, mine, text, joined))
     values = [value for *_, value in found]
     made = layout(PLOT_PX + 20 * (len(data) // 2), "carbon atoms in the molecule")
-    made["xaxis"] |= {"rangemode": "normal", "tickformat": "d"}
+    lengths = [carbons for _, carbons, _ in found]
+    made["xaxis"] |= {"rangemode": "normal", "dtick": max(1, round((max(lengths) - min(lengths)) / 10))}
     made["yaxis"] = axis(metric.header, is_wide(values))
     lines = [(row.split.upper(), row.molecule, carbons, value) for row, carbons, value in found]
     return Figure(data, made, ("split", "molecule", "carbon atoms", metric.header), lines)
@@ -116,7 +119,7 @@ def group_figure(metrics: Mapping[str, Any], key: str, column: str) -> Figure | 
         data += [points(style, [x for *_, x in mine], [i for i, *_ in mine], text)] if mine else []
     values = [x for found in means.values() for x in found.values()]
     lines = [(split.upper(), group, x) for split, found in means.items() for group, x in found.items()]
-    made = row_layout(groups, f"Force MAE ({FORCE_UNIT})", values)
+    made = row_layout(["none" if group == "-1" else group for group in groups], f"Force MAE ({FORCE_UNIT})", values)
     return Figure(data, made, ("split", column, f"Force MAE ({FORCE_UNIT})"), lines)
 
 
@@ -190,12 +193,12 @@ def _mean(style: Style, block: list[int], found: Mapping) -> list[dict]:
     return traces
 
 
-def _line(style: Style, label: str, symbol: str, mine: Iterable[tuple], text: list[str]) -> dict:
-    """Markers joined by a line, full for ID and open for OOD; the first two of each tuple are its place."""
+def _line(style: Style, label: str, symbol: str, mine: Iterable[tuple], text: list[str], joined: bool = True) -> dict:
+    """Markers, joined by a line, full for ID and open for OOD; the first two of each tuple are its place."""
     solid = style.symbol == STYLES["id"].symbol
     return {
         **trace([item[0] for item in mine], [item[1] for item in mine]),
-        "mode": "lines+markers",
+        "mode": "lines+markers" if joined else "markers",
         "name": label,
         "line": {"color": style.colour, "width": 1.5, "dash": "solid" if solid else "dot"},
         "marker": {"color": style.colour, "symbol": symbol if solid else f"{symbol}-open", "size": 9},
@@ -210,9 +213,9 @@ def _joins(pairs: list[tuple[int, list[float]]]) -> dict:
 
 
 def _family(row: Row) -> str:
-    """`alkane` of `alkane/07`; molecules with names of their own are one family."""
-    family, slash, _ = row.molecule.rpartition("/")
-    return family if slash else "molecules"
+    """`carboxylic acid` of `carboxylic_acid/07`; molecules with names of their own are one family."""
+    found = re.fullmatch(r"([a-z_]+)/\d+", row.molecule)
+    return found[1].replace("_", " ") if found else "molecules"
 
 
 def _by_distance(metrics: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, list[float]]]:

@@ -5,17 +5,11 @@ from typing import Any
 
 from compcalc.report.error_figures import chain_figure, distance_figure, group_figure, molecule_figure, split_figure
 from compcalc.report.glossary import METRICS, Metric
-from compcalc.report.md_figures import (
-    bond_figure,
-    distances_figure,
-    drift_figure,
-    own_way_figure,
-    scatter_figure,
-    survival_figure,
-)
+from compcalc.report.md_figures import drift_figure, own_way_figure, scatter_figure, survival_figure
 from compcalc.report.plot_parts import Figure
 from compcalc.report.rows import DRIFT, FORCE, Row
 from compcalc.report.stability import COLUMNS
+from compcalc.report.structure_figures import bond_figure, distances_figure, temperature_figure
 from compcalc.report.trajectories import Seen
 
 SCATTERS = tuple(column for column in COLUMNS if column.key not in (FORCE, "energy_jumps"))
@@ -45,6 +39,7 @@ def all_figures(metrics: Mapping[str, Any], rows: Sequence[Row], energy: Metric,
         "own-way": own_way_figure(metrics),
         "distances": distances_figure(seen.distances),
         "bonds": bond_figure(metrics),
+        "temperature": temperature_figure(metrics),
         **{f"scatter-{c.key}": scatter_figure(metrics, c.key, c.header) for c in SCATTERS},
     }
     return {name: figure for name, figure in made.items() if figure}

@@ -107,6 +107,7 @@ def _context(manifest: Mapping, metrics: Mapping, seen: Seen) -> dict[str, Any]:
         "manifest": manifest,
         "verdict": verdict(metrics, manifest.get("preflight")),
         "tiles": tiles(metrics, energy),
+        "own": bool(metrics.get("own_molecules")),
         "rows": rows,
         "split_word": partial(split_word, metrics),
         "energy": energy,

@@ -1,4 +1,4 @@
-"""Figures of the dynamics: survival, drift, temperatures, structure, and the truth along the way."""
+"""Figures of the dynamics: survival, drift, the truth along the way, and accuracy against stability."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,13 +26,9 @@ from compcalc.report.plot_parts import (
     trace,
 )
 from compcalc.report.rows import DRIFT, FORCE, Row, md_runs, protocol_names, summary_of
-from compcalc.report.trajectories import BIN_ANGSTROM, Distances
 from compcalc.report.wording import number, outcome_words, shown
 
 _ERROR = "drift_standard_error_mev_per_atom_per_ps"
-
-MOST_CURVES = 100
-"""Molecules to choose from in the figure of distances; those with the smallest differences are left out first."""
 
 
 def survival_figure(metrics: Mapping[str, Any]) -> Figure | None:
@@ -102,54 +98,6 @@ def own_way_figure(metrics: Mapping[str, Any]) -> Figure | None:
     ]
     columns = ("molecule", "protocol", "replica", "from (ps)", "to (ps)", f"Force MAE ({FORCE_UNIT})")
     return Figure(data, made, columns, lines)
-
-
-def distances_figure(distances: Sequence[Distances]) -> Figure | None:
-    """h(r) of a molecule's finished NVT runs and of the reference; the reader chooses the molecule."""
-    if not distances:
-        return None
-    data, lines, choices = [], [], []
-    for one in distances[:MOST_CURVES]:
-        r = [round((k + 0.5) * BIN_ANGSTROM, 2) for k in range(len(one.run))]
-        choices.append((_choice(one), [len(data), len(data) + 1]))
-        curves = ("reference", GREY, "solid", one.reference), ("potential", STYLES["ood"].colour, "dash", one.run)
-        data += [_density(*curve, r, shown_now=not lines) for curve in curves]
-        values = zip(r, one.run, one.reference, strict=True)
-        lines += [(one.molecule, one.protocol, x, round(float(a), 5), round(float(b), 5)) for x, a, b in values]
-    made = layout(PLOT_PX, "distance of two atoms, r (Å)")
-    made["yaxis"] = axis("h(r) (1/Å)")
-    return Figure(data, made, ("molecule", "protocol", "r (Å)", "potential (1/Å)", "reference (1/Å)"), lines, choices)
-
-
-def bond_figure(metrics: Mapping[str, Any]) -> Figure | None:
-    """Mean length of each type of bond in finished NVT runs, less the reference's: one point a run.
-
-    Open where the distributions differ no more than chance makes them.
-    """
-    found = [
-        (kind, run, shift, _beyond_chance(run, kind))
-        for run in md_runs(metrics)
-        for kind, value in (run.get("bond_length_mean_difference_angstrom") or {}).items()
-        if (shift := number(value)) is not None
-    ]
-    if not found:
-        return None
-    kinds = sorted({kind for kind, *_ in found})
-    data = []
-    for beyond, label, suffix in ((True, "beyond chance", ""), (False, "within chance", "-open")):
-        style = Style(label, STYLES["nvt"].colour, STYLES["nvt"].symbol + suffix)
-        mine = [(kind, run, shift) for kind, run, shift, is_beyond in found if is_beyond is beyond]
-        text = [
-            f"{plot_name(kind)} in {plot_name(run.get('molecule'), 80)}: {shift:+.4f} Å" for kind, run, shift in mine
-        ]
-        if mine:
-            data.append(points(style, [s for *_, s in mine], [kinds.index(kind) for kind, *_ in mine], text, size=7))
-    made = row_layout(kinds, "mean length less that of the reference (Å)", ())
-    made["xaxis"] |= {"rangemode": "normal", "zeroline": True, "zerolinewidth": 2}
-    lines = [(run.get("molecule"), run.get("replica"), kind, shift, beyond) for kind, run, shift, beyond in found]
-    return Figure(
-        data, made, ("molecule", "replica", "bond", "mean length less the reference's (Å)", "beyond chance"), lines
-    )
 
 
 def scatter_figure(metrics: Mapping[str, Any], column: str, label: str) -> Figure | None:
@@ -268,21 +216,3 @@ def _level(value: float, end: float) -> dict:
         "line": line,
         **hover(text),
     }
-
-
-def _choice(one: Distances) -> str:
-    runs = f", {one.n_runs} runs" if one.n_runs > 1 else ""
-    return f"{one.molecule}, {one.protocol.upper()}{runs}: difference {shown(one.mae, 2)}"
-
-
-def _density(name: str, colour: str, dash: str, values: Iterable, r: list[float], shown_now: bool) -> dict:
-    made = trace(r, [round(float(value), 4) for value in values])
-    line = {"color": colour, "width": 2, "dash": dash}
-    return {**made, "mode": "lines", "name": name, "line": line, "visible": shown_now, "hoverinfo": "x+y+name"}
-
-
-def _beyond_chance(run: Mapping, kind: str) -> bool:
-    moved, chance = (
-        number((run.get(f"bond_length_{part}_angstrom") or {}).get(kind)) for part in ("wasserstein", "chance")
-    )
-    return moved is not None and chance is not None and moved > chance

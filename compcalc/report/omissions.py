@@ -32,7 +32,7 @@ def _parts(metrics: Mapping) -> Iterator[tuple[str, str]]:
     elif not metrics.get("own_molecules"):
         yield "Molecular dynamics of ID molecules", "not run: dynamics are tested on the unseen molecules alone"
     if not check_entries(metrics):
-        yield "Physical checks molecule by molecule", "not made; the examination before the run stands below"
+        yield "Physical checks molecule by molecule", "not made: for a task, one molecule is examined before the run"
 
 
 def _frames(metrics: Mapping) -> Iterator[tuple[str, str]]:

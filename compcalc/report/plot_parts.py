@@ -30,7 +30,7 @@ class Figure:
         data: Plotly traces.
         layout: Plotly layout.
         columns: names of the columns of its numbers, with units.
-        lines: the numbers, in the order of `columns`.
+        lines: the numbers, in the order of `columns`; empty where they are the choice, name and points of each trace.
         choices: (label, indices of the traces that it shows), where the reader chooses; the first is shown at first.
     """
 

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from compcalc.report.glossary import METRICS, TERMS, Metric
-from compcalc.report.rows import DRIFT, FORCE, count_runs, estimate, md_runs, median_drift, split_word, summary_of
+from compcalc.report.rows import (
+    DRIFT,
+    FORCE,
+    count_runs,
+    ensemble,
+    estimate,
+    md_runs,
+    median_drift,
+    split_word,
+    summary_of,
+)
 from compcalc.report.wording import MISSING, interval, number, shown
 
 
@@ -55,7 +65,8 @@ def _metric_tile(metrics: Mapping, split: str, metric: Metric) -> Tile:
 def _drift_tile(metrics: Mapping) -> Tile:
     runs = [run for run in md_runs(metrics) if number(run.get(DRIFT)) is not None]
     resolved = sum(bool(run.get("drift_resolved")) for run in runs)
-    none = "no NVE run got far enough" if md_runs(metrics) else "not run"
+    tried = any(ensemble(run) == "nve" for run in md_runs(metrics))
+    none = "no NVE run got far enough" if tried else "no NVE was run"
     note = f"resolved in {resolved} of {len(runs)} runs" if runs else none
     metric = METRICS[DRIFT]
     return Tile("Median NVE drift", shown(median_drift(metrics)), metric.unit, note, metric.definition)

@@ -130,6 +130,8 @@ def test_a_molecule_of_the_distances_is_chosen(browser, page):
     browser.press("ArrowDown")
     assert browser.ask(visible) == [False, False, True, True]
     assert browser.ask(shown) == 2
+    first, *_, last = browser.ask("linesOf(figures['distances'])")
+    assert first[1:] == ["reference", 0.05, 0] and last[1] == "potential"
 
 
 def test_dark_pages_have_light_plots_and_paper_has_none(browser, page):

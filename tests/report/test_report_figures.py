@@ -28,7 +28,8 @@ def test_every_figure_brings_its_numbers(metrics):
         found
     )
     for figure in found.values():
-        assert figure.lines and all(len(line) == len(figure.columns) for line in figure.lines)
+        assert figure.lines or figure.choices
+        assert all(len(line) == len(figure.columns) for line in figure.lines)
 
 
 def test_id_against_ood_has_the_means_with_their_intervals(metrics):
@@ -129,6 +130,16 @@ def test_bond_lengths_say_what_chance_would_do(metrics):
     assert set(named(figure, "beyond chance")["x"]) == {0.02} and set(named(figure, "beyond chance")["y"]) == {0}
     assert set(named(figure, "within chance")["x"]) == {-0.001}
     assert named(figure, "within chance")["marker"]["symbol"].endswith("-open")
+
+
+def test_temperatures_are_shown_by_what_they_lack(metrics):
+    item = {"temperature_k": 270.0, "standard_error_k": 4.0, "expected_k": 300.0, "z": -7.5, "off": True}
+    hydrogen = {**item, "temperature_k": 303.0, "off": False}
+    metrics["md"]["summary"]["nvt"]["equipartition"] = {"C": item, "H": hydrogen}
+    figure = figures(metrics)["temperature"]
+    off, expected = named(figure, "off"), named(figure, "as expected")
+    assert (off["x"], off["y"], off["error_x"]["array"]) == ([-30.0], [0], [8.0])
+    assert (expected["x"], expected["y"]) == ([3.0], [1]) and expected["marker"]["symbol"].endswith("-open")
 
 
 def test_the_reader_chooses_one_molecule_of_the_distances():

@@ -1,4 +1,6 @@
 "use strict";
+const MOST_LINES = 2000; // shown on the page; a file has them all
+
 function save(name, text, type) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type }));
@@ -25,15 +27,23 @@ function tableLines(table) {
   return [...table.rows].map((row) => [...row.cells].filter((cell) => !cell.classList.contains("picture")).map(cellText));
 }
 
+// Of curves among which the reader chooses, the numbers are those of the traces, which hold no x but its steps.
+function linesOf({ lines, choices, data }) {
+  if (lines.length) return lines;
+  return choices.flatMap(([label, traces]) => traces.flatMap((i) =>
+    data[i].y.map((y, k) => [label, data[i].name, Number((data[i].x0 + k * data[i].dx).toPrecision(6)), y])));
+}
+
 function showNumbers(details) {
-  const { columns, lines } = figures[details.dataset.figure];
+  const figure = figures[details.dataset.figure], { columns } = figure, lines = linesOf(figure);
   const table = document.createElement("table"), head = table.createTHead().insertRow(), body = table.createTBody();
   columns.forEach((name) => {
     const cell = head.appendChild(document.createElement("th"));
     cell.scope = "col";
     cell.textContent = name;
   });
-  lines.slice(0, 2000).forEach((line) => {
+  table.createCaption().textContent = lines.length > MOST_LINES ? "The first " + MOST_LINES + " of " + lines.length + " lines" : lines.length + " lines";
+  lines.slice(0, MOST_LINES).forEach((line) => {
     const row = body.insertRow();
     line.forEach((value) => {
       const cell = row.insertCell();
@@ -86,8 +96,8 @@ document.querySelectorAll("[id^=filter-]").forEach((field) => field.addEventList
 document.querySelectorAll("details.numbers").forEach((part) =>
   part.addEventListener("toggle", () => part.open && showNumbers(part)));
 document.querySelectorAll("button[data-csv-figure]").forEach((button) => button.addEventListener("click", () => {
-  const { columns, lines } = figures[button.dataset.csvFigure];
-  save(button.dataset.csvFigure + ".csv", csv([columns, ...lines]), "text/csv");
+  const figure = figures[button.dataset.csvFigure];
+  save(button.dataset.csvFigure + ".csv", csv([figure.columns, ...linesOf(figure)]), "text/csv");
 }));
 document.querySelectorAll("button[data-csv-table]").forEach((button) => button.addEventListener("click", () =>
   save(button.dataset.csvTable + ".csv", csv(tableLines(document.getElementById(button.dataset.csvTable))), "text/csv")));

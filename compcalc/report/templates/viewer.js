@@ -2,7 +2,7 @@
 // A view of the frames around an event, on a plain canvas: it works without WebGL, prints, and takes no library.
 const events = readJson("events");
 const BROKEN = 1.5, BONDED = 1.2; // lengths, in sums of covalent radii, beyond which a bond is one no more, or below which a pair is one
-const STEP_ANGSTROM = 0.01, FRAME_MS = 120;
+const STEP_ANGSTROM = 0.01, FRAME_MS = 120, ATOM_SIZE = 0.5; // atoms are drawn in parts of their covalent radius
 const elementColours = { H: "#e9edf1", C: "#6f7780", N: "#0072B2", O: "#D55E00", S: "#E69F00", F: "#009E73", Cl: "#009E73" };
 const scene = { event: 0, frame: 0, zoom: 1, turn: [1, 0, 0, 0, 1, 0, 0, 0, 1], playing: 0, printing: false };
 
@@ -32,16 +32,24 @@ function resetView() {
   scene.zoom = 1;
 }
 
-// Pixels of every atom: x, y, depth, and how many pixels an angstrom has there.
-function projected(event, frame, width, height) {
-  const first = decoded(event)[0], radius = Math.max(...event.symbols.map((_, i) => Math.hypot(...point(first, i)))) + 1.2;
-  const scale = (scene.zoom * Math.min(width, 1.6 * height)) / (2 * radius), far = 4 * radius, t = scene.turn;
-  return event.symbols.map((_, i) => {
-    const [a, b, c] = point(frame, i);
+// How far the molecule reaches at the beginning, and, where a piece leaves, at the end: along x, and across it.
+function reach(event) {
+  const frames = decoded(event), far = (frame) => Math.max(...event.symbols.map((_, i) => Math.hypot(...point(frame, i))));
+  const [first, last] = [far(frames[0]), far(frames[frames.length - 1])];
+  const across = Math.max(...event.symbols.map((_, i) => Math.hypot(frames[0][3 * i + 1], frames[0][3 * i + 2])));
+  const all = Math.max(first, Math.min(last, 1.6 * first)) + 1;
+  return { all, across: Math.max(across + 1, 0.6 * all) };
+}
+
+// Pixels of a place in angstrom: x, y, depth, and how many pixels an angstrom has there.
+function projector(event, width, height) {
+  const { all, across } = reach(event), t = scene.turn, far = 4 * all;
+  const scale = 0.48 * scene.zoom * Math.min(width / all, height / across);
+  return ([a, b, c]) => {
     const [x, y, z] = [0, 3, 6].map((k) => t[k] * a + t[k + 1] * b + t[k + 2] * c);
     const near = far / Math.max(far - z, 0.2 * far);
     return { x: width / 2 + x * scale * near, y: height / 2 - y * scale * near, z, scale: scale * near };
-  });
+  };
 }
 
 function bondsOf(event, frame) {
@@ -63,24 +71,29 @@ function colours() {
   return dark ? { text: "#e6e9ed", back: "#1d232a", mark: "#FF9350", edge: "#0b0e11" } : { text: "#1b1f24", back: "#f5f7f9", mark: "#a83200", edge: "#3a4149" };
 }
 
-function drawBond(context, { i, j, whole, marked }, places, event, look) {
-  const [a, b] = [places[i], places[j]], width = Math.max(2, 0.16 * (a.scale + b.scale) / 2);
-  const middle = [(a.x + b.x) / 2, (a.y + b.y) / 2];
-  context.setLineDash(whole ? [] : [5, 5]);
-  if (marked) {
-    line(context, a.x, a.y, b.x, b.y, look.mark, whole ? width : 2);
-  } else {
-    line(context, a.x, a.y, b.x, b.y, look.edge, width + 2);
-    line(context, a.x, a.y, ...middle, elementColours[event.symbols[i]] || "#CC79A7", width);
-    line(context, ...middle, b.x, b.y, elementColours[event.symbols[j]] || "#CC79A7", width);
-  }
-  context.setLineDash([]);
+// The two halves of a bond, each from the surface of its atom to the middle, so that near ones hide far ones.
+function halves({ i, j, whole, marked }, frame, event, project, context, look) {
+  const [a, b] = [point(frame, i), point(frame, j)], length = Math.hypot(...a.map((x, k) => x - b[k])) || 1;
+  const along = (from, to, share) => from.map((x, k) => x + share * (to[k] - x));
+  return [[a, b, i], [b, a, j]].map(([from, to, atom]) => {
+    const start = project(along(from, to, Math.min(0.5, (0.8 * ATOM_SIZE * event.radii[atom]) / length)));
+    const end = project(along(from, to, 0.5)), width = Math.max(2, 0.16 * end.scale);
+    const draw = () => {
+      context.setLineDash(whole ? [] : [5, 5]);
+      if (!marked) line(context, start, end, look.edge, width + 2);
+      line(context, start, end, marked ? look.mark : colourOf(event.symbols[atom]), whole ? width : 2);
+      context.setLineDash([]);
+    };
+    return { z: (start.z + end.z) / 2, draw };
+  });
 }
 
-function line(context, x1, y1, x2, y2, colour, width) {
+const colourOf = (symbol) => elementColours[symbol] || "#CC79A7";
+
+function line(context, from, to, colour, width) {
   context.beginPath();
-  context.moveTo(x1, y1);
-  context.lineTo(x2, y2);
+  context.moveTo(from.x, from.y);
+  context.lineTo(to.x, to.y);
   context.lineWidth = width;
   context.strokeStyle = colour;
   context.stroke();
@@ -96,11 +109,11 @@ function circle(context, { x, y }, radius, fill, stroke, width) {
 }
 
 function drawAtom(context, i, place, event, look) {
-  const symbol = event.symbols[i], radius = Math.max(3, 0.5 * event.radii[i] * place.scale);
+  const symbol = event.symbols[i], radius = Math.max(3, ATOM_SIZE * event.radii[i] * place.scale);
   const light = context.createRadialGradient(place.x - radius / 3, place.y - radius / 3, 0, place.x - radius / 3, place.y - radius / 3, radius);
   light.addColorStop(0, "rgba(255, 255, 255, 0.65)");
   light.addColorStop(1, "rgba(255, 255, 255, 0)");
-  circle(context, place, radius, elementColours[symbol] || "#CC79A7", look.edge, 1);
+  circle(context, place, radius, colourOf(symbol), look.edge, 1);
   circle(context, place, radius, light, look.edge, 1);
   if (event.fragment.includes(i)) {
     context.setLineDash([3, 3]);
@@ -126,12 +139,13 @@ function drawScene() {
   if (!width) return;
   canvas.width = width * ratio;
   canvas.height = height * ratio;
-  const context = canvas.getContext("2d"), look = colours(), places = projected(event, frame, width, height);
+  const context = canvas.getContext("2d"), look = colours(), project = projector(event, width, height);
+  const places = event.symbols.map((_, i) => project(point(frame, i)));
   context.scale(ratio, ratio);
   context.fillStyle = look.back;
   context.fillRect(0, 0, width, height);
   const items = [
-    ...bondsOf(event, frame).map((bond) => ({ z: (places[bond.i].z + places[bond.j].z) / 2 - 0.01, draw: () => drawBond(context, bond, places, event, look) })),
+    ...bondsOf(event, frame).flatMap((bond) => halves(bond, frame, event, project, context, look)),
     ...places.map((place, i) => ({ z: place.z, draw: () => drawAtom(context, i, place, event, look) })),
   ];
   items.sort((a, b) => a.z - b.z).forEach((item) => item.draw());
