@@ -102,8 +102,8 @@ def faint(colour: str, alpha: float = 0.13) -> str:
 
 
 def plot_name(text: object, most: int = LONGEST_NAME) -> str:
-    """A name for Plotly, which reads a little HTML in its labels."""
-    return escape(clipped(str(text), most))
+    """A name for Plotly, which reads a little HTML in its labels; it would show escaped quotation marks as they are."""
+    return escape(clipped(str(text), most), quote=False)
 
 
 def layout(height: int, title: str, values: Iterable = ()) -> dict:
