@@ -97,6 +97,14 @@ class Browser:
             self.call("Input.dispatchKeyEvent", type="keyDown", **facts, **({"text": text} if text else {}))
             self.call("Input.dispatchKeyEvent", type="keyUp", **facts)
 
+    def touch(self, *fingers: tuple[tuple[float, float], tuple[float, float]]):
+        """Move fingers over the screen, each from a place (x, y) to another, in five steps."""
+        for step in range(6):
+            at = [{k: a + step / 5 * (b - a) for k, a, b in zip("xy", *way, strict=True)} for way in fingers]
+            touches = [{**place, "id": k} for k, place in enumerate(at)]
+            self.call("Input.dispatchTouchEvent", type="touchMove" if step else "touchStart", touchPoints=touches)
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     def screenshot(self, path: Path, whole: bool = False, **clip):
         """Save what is seen, or the whole page, or the part x, y, width, height of it, as PNG."""
         if whole:

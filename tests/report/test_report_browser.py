@@ -52,7 +52,7 @@ def test_nothing_goes_wrong_and_nothing_is_fetched(browser, page):
     assert browser.ask("document.querySelectorAll('.plot .main-svg').length") >= 2 * 8
 
 
-@pytest.mark.parametrize("width", [360, 820, 1280])
+@pytest.mark.parametrize("width", [360, pytest.param(820, marks=pytest.mark.slow)])
 def test_the_page_is_never_wider_than_the_screen(browser, page, width):
     browser.open(page, width, 800, phone=width < 800)
     assert browser.ask("document.documentElement.scrollWidth") <= width
@@ -94,6 +94,21 @@ def test_an_event_is_turned_and_played_by_keyboard(browser, page):
     assert browser.ask(status).startswith("Frame 5 of 5")
 
 
+@pytest.mark.slow
+def test_fingers_turn_and_pinch_the_view(browser, page):
+    browser.open(page, 390, 800, phone=True)
+    browser.ask("document.getElementById('event-canvas').scrollIntoView({ block: 'center', behavior: 'instant' })")
+    box = browser.ask("(({ x, y }) => [x, y])(document.getElementById('event-canvas').getBoundingClientRect())")
+    x, y = box[0] + 150, box[1] + 120
+    before, scroll = browser.ask("scene.turn"), browser.ask("scrollY")
+    browser.touch(((x, y), (x + 100, y + 40)))
+    turned = browser.ask("scene.turn")
+    assert turned != before and browser.ask("scene.zoom") == 1 and browser.ask("scrollY") == scroll
+    browser.touch(((x - 20, y), (x - 80, y)), ((x + 20, y), (x + 80, y)))
+    assert browser.ask("scene.zoom") == pytest.approx(4, rel=0.3) and browser.ask("scene.turn") == turned
+
+
+@pytest.mark.slow
 def test_a_failure_leads_to_its_event(browser, page):
     browser.open(page)
     browser.ask("document.getElementById('event-select').value = '0'")
@@ -103,6 +118,7 @@ def test_a_failure_leads_to_its_event(browser, page):
     assert browser.ask(f"{FOCUS}.id") == "event-canvas"
 
 
+@pytest.mark.slow
 def test_whatever_has_the_focus_shows_it(browser, page):
     browser.open(page)
     for _ in range(30):
@@ -111,6 +127,7 @@ def test_whatever_has_the_focus_shows_it(browser, page):
         assert style == "solid3px", browser.ask(f"{FOCUS}.outerHTML")
 
 
+@pytest.mark.slow
 def test_numbers_of_a_plot_are_there_for_keyboard_and_files(browser, page):
     browser.open(page)
     tab_to(browser, "e.matches('details.numbers > summary')")
@@ -121,6 +138,7 @@ def test_numbers_of_a_plot_are_there_for_keyboard_and_files(browser, page):
     assert text == '\ufeffmolecule,x\r\n\'=cmd(),-1.5\r\n"a,""b""",\r\n'
 
 
+@pytest.mark.slow
 def test_a_molecule_of_the_distances_is_chosen(browser, page):
     browser.open(page)
     shown = "document.querySelectorAll('#figure-distances .scatterlayer .trace').length"
@@ -134,6 +152,7 @@ def test_a_molecule_of_the_distances_is_chosen(browser, page):
     assert first[1:] == ["reference", 0.05, 0] and last[1] == "potential"
 
 
+@pytest.mark.slow
 def test_dark_pages_have_light_plots_and_paper_has_none(browser, page):
     colour = "document.getElementById('figure-force').data.find((t) => t.name === 'ID').marker.color"
     browser.open(page)
@@ -142,3 +161,17 @@ def test_dark_pages_have_light_plots_and_paper_has_none(browser, page):
     assert browser.ask(colour) == "#56B4E9"
     assert browser.ask("dispatchEvent(new Event('beforeprint')), " + colour) == "#0072B2"
     assert browser.ask("dispatchEvent(new Event('afterprint')), " + colour) == "#56B4E9"
+
+
+@pytest.mark.slow
+def test_headers_on_paper_are_words_and_sort_again_afterwards(browser, page):
+    browser.open(page)
+    buttons = "document.querySelectorAll('.sortable thead button').length"
+    words = "document.querySelector('#molecule-table thead').textContent"
+    before, on_page = browser.ask(buttons), browser.ask(words)
+    assert before > 10
+    assert browser.ask("dispatchEvent(new Event('beforeprint')), " + buttons) == 0
+    assert browser.ask(words) == on_page
+    assert browser.ask("dispatchEvent(new Event('afterprint')), " + buttons) == before
+    browser.ask("document.querySelector('#molecule-table thead button').click()")
+    assert browser.ask("document.querySelector('#molecule-table th').getAttribute('aria-sort')") == "ascending"

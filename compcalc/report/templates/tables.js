@@ -85,13 +85,20 @@ function filterMolecules() {
   document.getElementById("filter-count").textContent = shown + " of " + rows.length + " rows";
 }
 
-document.querySelectorAll(".sortable thead th:not(.unsorted)").forEach((th) => {
+const sortedHeaders = document.querySelectorAll(".sortable thead th:not(.unsorted)");
+
+function addSortButton(th) {
   const button = document.createElement("button");
   button.type = "button";
   button.append(...th.childNodes);
   button.addEventListener("click", () => sortBy(th));
   th.append(button);
-});
+}
+
+// A header that is repeated on each page of paper is printed without its buttons, and so without its words.
+addEventListener("beforeprint", () => sortedHeaders.forEach((th) => th.replaceChildren(...th.firstChild.childNodes)));
+addEventListener("afterprint", () => sortedHeaders.forEach(addSortButton));
+sortedHeaders.forEach(addSortButton);
 document.querySelectorAll("[id^=filter-]").forEach((field) => field.addEventListener("input", filterMolecules));
 document.querySelectorAll("details.numbers").forEach((part) =>
   part.addEventListener("toggle", () => part.open && showNumbers(part)));
