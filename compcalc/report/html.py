@@ -1,5 +1,6 @@
 """The HTML report: one file that needs no network."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -112,7 +113,7 @@ def _context(manifest: Mapping, metrics: Mapping, seen: Seen) -> dict[str, Any]:
         "split_word": partial(split_word, metrics),
         "energy": energy,
         "energy_why": why,
-        "figures": {name: asdict(figure) for name, figure in all_figures(metrics, rows, energy, seen).items()},
+        "figures": _jsonable({name: asdict(one) for name, one in all_figures(metrics, rows, energy, seen).items()}),
         "summary": _summary_lines(metrics),
         "static_run": bool(metrics.get("static")),
         "static_columns": _static_columns(rows, energy),
@@ -143,7 +144,7 @@ def _md_context(metrics: Mapping, seen: Seen) -> dict[str, Any]:
         "energy_causes": ENERGY_CAUSES,
         "unstable": failed_runs(metrics, physical=True),
         "other": failed_runs(metrics, physical=False),
-        "events": [asdict(event) for event in seen.events],
+        "events": _jsonable([asdict(event) for event in seen.events]),
         "event_places": {event.run: place for place, event in enumerate(seen.events)},
         "n_events": seen.n_events,
         "stability": (metrics.get("md") or {}).get("stability") if runs else None,
@@ -151,6 +152,15 @@ def _md_context(metrics: Mapping, seen: Seen) -> dict[str, Any]:
         "scatters": SCATTERS,
         "correlations": correlation_lines(metrics),
     }
+
+
+def _jsonable(value: Any) -> Any:
+    """`value` with None in place of NaN and infinity, which JSON does not know: no script would start with them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _static_columns(rows: list, energy) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from compcalc.report.glossary import FORCE_UNIT, METRICS, Metric
+from compcalc.report.md_words import GFN2_DRIFT_MEV_PER_ATOM_PER_PS
 from compcalc.report.plot_parts import (
     GREY,
     PLOT_PX,
@@ -69,7 +70,7 @@ def drift_figure(rows: Sequence[Row], metric: Metric) -> Figure | None:
         for _, run in runs
     ]
     columns = ("molecule", "replica", metric.header, "standard error", "resolved")
-    return Figure([one for one in data if one["x"]], made, columns, lines)
+    return Figure([_reference_drift(len(rows)), *(one for one in data if one["x"])], made, columns, lines)
 
 
 def own_way_figure(metrics: Mapping[str, Any]) -> Figure | None:
@@ -121,10 +122,21 @@ def scatter_figure(metrics: Mapping[str, Any], column: str, label: str) -> Figur
     made = layout(PLOT_PX, METRICS[FORCE].header, [x for _, x, _ in found])
     made["yaxis"] = axis("<br>".join(wrap(label, 26)), is_wide(y for *_, y in found))
     made["showlegend"] = False
-    made["margin"]["t"] = 14
+    made["annotations"] = _rank_correlation(metrics, column)
     lines = [(row.get("molecule"), x, y) for row, x, y in found]
     data = [points(style, [x for _, x, _ in found], [y for *_, y in found], text)]
     return Figure(data, made, ("molecule", METRICS[FORCE].header, label), lines)
+
+
+def _rank_correlation(metrics: Mapping[str, Any], column: str) -> list[dict]:
+    """Kendall's tau-b of the force MAE with `column` and its interval, above the figure; nothing where unknown."""
+    found = ((metrics["md"]["stability"].get("correlations") or {}).get(column)) or {}
+    tau, low, high = (number(found.get(key)) for key in ("tau", "low", "high"))
+    if tau is None:
+        return []
+    limits = "" if low is None or high is None else f" (95% CI {low:.2f} to {high:.2f})"
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
+    return [{**place, "text": f"Kendall τ = {tau:.2f}{limits}", "showarrow": False}]
 
 
 def _survival_steps(metrics: Mapping[str, Any], protocol: str) -> list[tuple]:
@@ -167,6 +179,14 @@ def _drift_points(items: list[tuple[int, Mapping]], label: str, suffix: str) -> 
     made = points(style, [number(run[DRIFT]) for _, run in items], [i for i, _ in items], text)
     bars = {"type": "data", "array": [error or 0 for error in errors], "thickness": 1, "width": 3}
     return {**made, "error_x": bars | {"color": style.colour}}
+
+
+def _reference_drift(n_rows: int) -> dict:
+    """Line at what the reference method itself drifts by, across all rows."""
+    x = [GFN2_DRIFT_MEV_PER_ATOM_PER_PS] * 2
+    line = {"color": GREY, "width": 1.5, "dash": "dash"}
+    text = hover([f"GFN2-xTB itself: {x[0]} meV/atom/ps"] * 2)
+    return {**trace(x, [-0.5, n_rows - 0.5]), "mode": "lines", "name": "GFN2-xTB itself", "line": line, **text}
 
 
 _NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"

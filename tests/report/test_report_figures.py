@@ -115,7 +115,11 @@ def test_accuracy_against_stability_has_one_point_a_molecule(metrics):
     figure = scatter_figure(metrics, "survived_share", "survival")
     assert figure.data[0]["x"] == [m[FORCE] for m in metrics["static"]["molecules"][:4]]
     assert figure.data[0]["y"] == pytest.approx([1, 0.9, 0.8, 0.7])
+    assert figure.layout["annotations"] == []
     assert scatter_figure(metrics, "drift_mev_per_atom_per_ps", "drift") is None
+    metrics["md"]["stability"]["correlations"]["survived_share"] = {"tau": -0.4, "low": -0.7, "high": 0.1, "n": 4}
+    (note,) = scatter_figure(metrics, "survived_share", "survival").layout["annotations"]
+    assert note["text"] == "Kendall τ = -0.40 (95% CI -0.70 to 0.10)"
     metrics["md"]["stability"]["molecules"][1:] = []
     assert scatter_figure(metrics, "survived_share", "survival") is None
 

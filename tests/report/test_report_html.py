@@ -229,6 +229,20 @@ def test_every_number_may_be_missing(manifest, metrics):
     assert not re.search(r">\s*(None|nan|null|Undefined)\b(?!\.)", without_plotly(page))
 
 
+def test_numbers_that_json_does_not_know_stop_no_script(manifest, metrics):
+    def refuse(name):
+        raise AssertionError(name)
+
+    for run in metrics["md"]["runs"]:
+        run.update(drift_standard_error_mev_per_atom_per_ps=float("nan"), asked_ps=float("inf"))
+    metrics["static"]["molecules"][0]["force_mae_mev_per_angstrom"] = float("inf")
+    metrics["md"]["summary"]["nve"]["survival"]["low"] = [float("nan")] * 3
+    page = render_html(manifest, metrics)
+    for name in ("figures", "events"):
+        text = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page).group(1)
+        json.loads(text, parse_constant=refuse)
+
+
 def test_all_failed_shows_every_reason(manifest, metrics):
     for entry in metrics["static"]["molecules"]:
         entry.update(n_failed=50, failures={str(i): f"reason of {entry['molecule']}" for i in range(50)})
