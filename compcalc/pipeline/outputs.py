@@ -18,6 +18,7 @@ from compcalc.execution.run_directory import MANIFEST, RunDirectory, write_json
 from compcalc.pipeline.costs import run_cost
 from compcalc.pipeline.metrics import compute_metrics
 from compcalc.pipeline.prepared import PreparedRun
+from compcalc.pipeline.seen import seen_runs
 from compcalc.pipeline.work import ReferenceRun
 from compcalc.report.html import write_html
 from compcalc.report.index import write_index
@@ -69,7 +70,7 @@ def write_outputs(prepared: PreparedRun, store: ResultStore, out: Path, manifest
         export_trajectories(prepared, store, out)
         write_json(out / "metrics.json", metrics)
         write_metrics_csv(out / "metrics.csv", metrics)
-        write_html(out / "report.html", manifest, metrics)
+        write_html(out / "report.html", manifest, metrics, seen_runs(prepared, store))
         sha256 = {name: _sha256(out / name) for name in _FOR_PEOPLE}
     write_json(out / MANIFEST, {**manifest, "sha256": sha256})
     return metrics

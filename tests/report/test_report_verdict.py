@@ -10,7 +10,7 @@ from compcalc.report.wording import index_ranges, shown
 
 
 def everything(found) -> str:
-    return " ".join([found.level, found.headline, *found.sentences])
+    return " ".join([found.level, found.answer, found.headline, *found.sentences])
 
 
 def test_clean_run(metrics):
@@ -27,6 +27,23 @@ def test_each_ending_has_its_level(metrics, kind):
     end_run(metrics["md"]["runs"][0], kind, "a cause")
     expected = UNSTABLE if kind.unstable else NOTHING_SEEN if kind is OutcomeKind.COMPLETED else CAUTION
     assert verdict(metrics).level == expected
+
+
+def test_the_question_is_answered_in_a_few_words(metrics):
+    assert verdict(metrics).question == "May I run MD with it on unseen molecules?"
+    assert verdict({**metrics, "own_molecules": True}).question.endswith("on these molecules?")
+    assert verdict(metrics).answer == "For runs this short, nothing speaks against it"
+    assert verdict({**metrics, "md": None}).answer == "Not known"
+    end_run(metrics["md"]["runs"][0], OutcomeKind.CRASHED, "")
+    assert verdict(metrics).answer == "With care"
+    for run, answer in zip(metrics["md"]["runs"][1:8], ["Not unattended: some runs break"] * 6 + ["No"], strict=True):
+        end_run(run, OutcomeKind.EXPLODED, "")
+        assert verdict(metrics).answer == answer
+
+
+def test_survival_has_the_limits_that_resample_molecules(metrics):
+    metrics["md"]["summary"]["nve"]["survival"].update(clustered_low=[1, 0.5, 0.41], clustered_high=[1, 1, 0.99])
+    assert any("NVE 86% (41%–99%), NVT 86% (55%–97%)" in sentence for sentence in verdict(metrics).sentences)
 
 
 def test_what_was_faulted_before_the_run_comes_first(metrics):
