@@ -37,6 +37,45 @@ def test_run_from_python(tmp_path, capsys):
     assert (tmp_path / "run/report.html").is_file()
 
 
+def test_own_molecules(tmp_path, capsys):
+    (tmp_path / "tiny.yaml").write_text("protocols: [{kind: nve, production_ps: 0.02, equilibration_ps: 0.01}]")
+    load("own_molecules.py")["main"](tmp_path / "out", reference=None, preset=str(tmp_path / "tiny.yaml"))
+    assert capsys.readouterr().out.splitlines() == [
+        "left out: [NH4+]: charge 1. Only neutral molecules are supported.",
+        "CCO: every check passed",
+        "  nve completed",
+        "dimethyl-ether: every check passed",
+        "  nve completed",
+    ]
+
+
+def test_compare_two_models(tmp_path, capsys):
+    load("compare_two_models.py")["main"](tmp_path / "run", ("mmff94", "mmff94:MMFF94s"))
+    _, known, unseen, paired, verdict = capsys.readouterr().out.splitlines()
+    first, second = map(float, unseen.split()[-2:])
+    assert float(paired.partition(": ")[2].split()[0]) == pytest.approx(second - first, abs=0.11)
+    assert known.split()[-1] != unseen.split()[-1]
+    assert verdict in ("more than chance", "not distinguishable")
+
+
+@pytest.mark.slow
+def test_train_a_mace(tmp_path, capsys):
+    options = ["--epochs", "1", "--channels", "2", "--max-ell", "1", "--correlation", "1", "--layers", "1"]
+    load("train_a_mace.py")["main"](tmp_path, options=options)
+    printed = capsys.readouterr().out
+    assert "450 training and 50 validation frames" in printed
+    assert "OOD/ID ratio" in printed
+    assert (tmp_path / "run/report.html").is_file()
+
+
+def test_cluster_run(tmp_path, capsys):
+    pytest.importorskip("distributed")
+    load("cluster_run.py")["main"](tmp_path / "run")
+    printed = capsys.readouterr().out
+    assert "note: 2 workers with 2 threads" in printed
+    assert "12 molecules, 600 frames" in printed
+
+
 def test_wrap_a_model(capsys):
     load("wrap_a_model.py")["main"]()
     printed = capsys.readouterr().out
@@ -45,5 +84,8 @@ def test_wrap_a_model(capsys):
 
 
 def test_no_example_is_left_untested():
-    source = Path(__file__).read_text()
+    source, table = Path(__file__).read_text(), (EXAMPLES / "README.md").read_text()
     assert all(f'"{path.name}"' in source for path in EXAMPLES.glob("*.py"))
+    assert all(
+        f"[{path.name}]" in table for path in EXAMPLES.iterdir() if path.name not in ("README.md", "__pycache__")
+    )
