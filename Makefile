@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow lint install clean
+.PHONY: demo test slow lint docs install clean
 
 demo: install
 	$(BIN)/compcalc run mace:default --task length --preset quick
@@ -17,6 +17,10 @@ slow: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The theme announces its successor at length where NO_MKDOCS_2_WARNING is not set.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 install: $(VENV)/.installed
 

@@ -1,0 +1,170 @@
+"""Every code block of the documentation: Python is run, command lines are parsed and the quick ones run, data read.
+
+The blocks of a page are run in order, in one folder and one namespace. A block whose first line names a file, such as
+`# my_lj.py`, is written under that name, too. A comment on the line before a block, which no reader sees, says that it
+is not run, or only among the slow tests, and why: <!-- not run: needs a cluster -->, <!-- slow: minutes of dynamics -->
+"""
+
+import ast
+import json
+import tomllib
+from collections import Counter
+
+import pytest
+import yaml
+from docs_blocks import LANGUAGES, PAGES, ROOT, Block, blocks_in, blocks_of, indented_blocks, name_of
+from docs_commands import check_command
+
+from compcalc.cli import call
+from compcalc.dynamics import load_preset
+from compcalc.execution.cluster import read_cluster_file
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+@every_page
+def test_blocks_say_their_language(page):
+    assert [str(block) for block in blocks_of(page) if block.language not in LANGUAGES] == []
+    assert indented_blocks(page.read_text()) == [], "fence these, so that they are tested"
+
+
+@every_page
+def test_command_lines_could_be_given(page):
+    for block in blocks_of(page):
+        if block.language == "bash":
+            for words in block.commands:
+                check_command(words)
+
+
+@every_page
+def test_blocks_run(page, tmp_path, monkeypatch):
+    run_page(page, ("not run", "slow"), tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if any(b.mark == "slow" for b in blocks_of(p))], ids=name_of)
+def test_slow_blocks_run(page, tmp_path, monkeypatch):
+    run_page(page, ("not run",), tmp_path, monkeypatch)
+
+
+def run_page(page, left_out: tuple[str, ...], folder, monkeypatch) -> None:
+    """Run the blocks of a page, those with a mark in `left_out` excepted, which are only read."""
+    monkeypatch.chdir(folder)
+    (folder / "examples").symlink_to(ROOT / "examples")
+    blocks = blocks_of(page)
+    for block in blocks:
+        if block.file:
+            (folder / block.file).write_text(block.text)
+    namespace = {"__name__": "page"}
+    for block in blocks:
+        if block.language == "bash" and block.mark not in left_out:
+            for words in block.commands:
+                run_command(words, monkeypatch)
+        elif block.language in READERS:
+            READERS[block.language](block, namespace)
+
+
+def run_python(block: Block, namespace: dict) -> None:
+    """Run a block; of one that is not run, whatever it imports has to exist."""
+    tree = ast.parse(block.text)
+    if block.reason:
+        tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    exec(compile(tree, str(block), "exec"), namespace)
+
+
+def read_yaml(block: Block, _namespace: dict) -> None:
+    """Read a preset or a cluster file with the reader that compcalc has for it."""
+    from pathlib import Path
+
+    path = Path(block.file or "block.yaml")
+    path.write_text(block.text)
+    (load_preset if "protocols" in yaml.safe_load(block.text) else read_cluster_file)(path)
+
+
+PYTHON = ("not run", "python")
+
+READERS = {
+    "python": run_python,
+    "yaml": read_yaml,
+    "json": lambda block, _: json.loads(block.text),
+    "toml": lambda block, _: tomllib.loads(block.text),
+}
+
+
+def run_command(words: list[str], monkeypatch) -> None:
+    """Run a command line of compcalc; a check may find faults, everything else has to succeed."""
+    assert words[0] == "compcalc", f"{words[0]} is not run here: mark the block with a reason"
+    if words[1] == "run" and "--workers" not in words:
+        words = [*words, "--workers", "1"]  # a second process takes as long to start as these take to run
+    monkeypatch.setattr("sys.argv", words)
+    assert call(words[1:]) in ((0, 1) if words[1] == "check" else (0,)), words
+
+
+def test_blocks_that_are_not_run():
+    """Says in the summary of the tests how many blocks are not run, and why."""
+    blocks = [block for page in PAGES for block in blocks_of(page) if block.language != "text"]
+    marked = [block for block in blocks if block.mark]
+    assert not [str(block) for block in marked if block.language != "bash" and (block.mark, block.language) != PYTHON]
+    reasons = Counter(f"{block.mark}: {block.reason}" for block in marked)
+    listing = "; ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+    pytest.skip(f"{len(marked)} of {len(blocks)} code blocks are only read here: {listing}")
+
+
+PAGE = """
+<!-- not run: too long -->
+```bash
+compcalc run mmff94 \\
+    --task length > out &
+```
+
+- an entry
+
+    ```python
+    # one.py
+    x = 1
+    ```
+
+Text.
+
+    x = 2
+"""
+
+
+def test_the_collector_finds_what_a_page_holds():
+    first, second = blocks_in(PAGE, "page.md")
+    assert (first.language, first.mark, first.reason, first.line) == ("bash", "not run", "too long", 3)
+    assert first.commands == [["compcalc", "run", "mmff94", "--task", "length"]]
+    assert (second.text, second.file, second.mark) == ("# one.py\nx = 1\n", "one.py", "")
+    assert indented_blocks(PAGE) == [17]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "compcalc run mmff94 --tasks length",
+        "compcalc run mmff94 --task lenght",
+        "compcalc run maze:default --task length",
+        "compcalc plan mmff94 --task length --seconds soon",
+        "compcalc run mmff94 --task length --preset fast",
+        "compcalc data explode",
+        "compcalc verify",
+        "make everything",
+        "pip install 'compcalc[no-such-extra]'",
+        "python examples/no_such_example.py",
+        "rm -r runs",
+    ],
+)
+def test_a_command_that_could_not_be_given_is_seen(line):
+    (words,) = Block("page.md", 1, "bash", line).commands
+    with pytest.raises(Exception, match=r"\w"):
+        check_command(words)
+
+
+def test_a_block_that_fails_is_seen(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NameError, match="undefined"):
+        run_python(Block("page.md", 1, "python", "undefined"), {})
+    with pytest.raises(ImportError, match="no_such_name"):
+        run_python(Block("page.md", 1, "python", "from compcalc.dynamics import no_such_name", "not run"), {})
+    with pytest.raises(Exception, match="temperature"):
+        read_yaml(Block("page.md", 1, "yaml", "protocols: [{kind: nvt, production_ps: 1, temperature: 300}]"), {})
