@@ -1,6 +1,11 @@
 """Test a calculator of your own: any function or class that returns an ASE calculator.
 
-compcalc run file:examples/own_calculator.py:scaled_xtb?factor=1.1 --task length --only static
+compcalc check "file:examples/own_calculator.py:scaled_xtb?factor=1.1"
+compcalc run "file:examples/own_calculator.py:scaled_xtb?factor=1.1" --task length --only static
+
+python examples/own_calculator.py        prints:
+
+    energy -340.974 eV
 """
 
 from ase.calculators.calculator import Calculator, all_changes

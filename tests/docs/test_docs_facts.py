@@ -74,6 +74,12 @@ def test_options_in_the_text_exist(path):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_what_is_nested_is_indented_by_four(path):
+    prose = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    assert re.findall(r"^ {1,3}(?:[-*|]|\d+\.) .*", prose, flags=re.MULTILINE) == [], "the site reads it otherwise"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_links_lead_to_files_of_the_repository(path):
     for target, anchor in LINK.findall(path.read_text()):
         found = (path.parent / target).resolve() if target else path
