@@ -14,7 +14,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (runs.run, runs.plan, runs.verify, comparing.schema, looking.check, looking.tasks, looking.calculators):
+for command in (
+    runs.run,
+    runs.plan,
+    runs.verify,
+    comparing.compare,
+    comparing.schema,
+    looking.check,
+    looking.tasks,
+    looking.calculators,
+):
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")

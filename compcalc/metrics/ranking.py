@@ -137,7 +137,7 @@ def rank_agreement(first: Ranking, second: Ranking) -> Interval | None:
         return None
     taus = sign * _taus(first.resampled, second.resampled)
     low, high = np.nanquantile(taus, [(1 - first.level) / 2, (1 + first.level) / 2])
-    return Interval(value, float(low), float(high), first.level)
+    return Interval(*(float(tau) + 0.0 for tau in (value, low, high)), first.level)  # no -0.0
 
 
 def pareto_front(*costs: ArrayLike) -> np.ndarray:

@@ -88,7 +88,7 @@ class LoadedRun:
         """
         from compcalc.results.frames import predictions_frame
 
-        return predictions_frame(self._predicted)
+        return predictions_frame(self.predicted)
 
     @cached_property
     def forces(self) -> "DataFrame":
@@ -99,7 +99,7 @@ class LoadedRun:
         """
         from compcalc.results.frames import forces_frame
 
-        return forces_frame(self._predicted)
+        return forces_frame(self.predicted)
 
     @property
     def trajectories(self) -> "Trajectories":
@@ -120,8 +120,12 @@ class LoadedRun:
         return (self.metrics.get("md") or {}).get("runs") or []
 
     @cached_property
-    def _predicted(self) -> "list[Atoms]":
-        """Frames of all molecules, ID first."""
+    def predicted(self) -> "list[Atoms]":
+        """Every frame with reference and prediction, ID first, as `pipeline.predictions` writes them.
+
+        Raises:
+            RunDirectoryError: their files are missing.
+        """
         from ase.io import read
 
         images = []
