@@ -18,7 +18,8 @@ LOOKS = {"id": ("#0072B2", "circle"), "ood": ("#D55E00", "diamond"), "own": ("#D
 FRONT, BEATEN = "#009E73", "#7F7F7F"
 
 _ROW_PX, _FRAME_PX, _SQUARE_PX = 34, 110, 360
-_WIDE = 20.0
+_WIDE, _DECADES = 20.0, 300.0
+"""Largest over smallest value above which an axis is logarithmic, and above which it has one tick a decade."""
 
 
 def error_figure(board: Board) -> dict[str, Any] | None:
@@ -52,13 +53,13 @@ def pareto_figure(board: Board) -> dict[str, Any] | None:
     rest = "not on it" if board.same_hardware else "on different hardware"
     times = [line.run.ms_per_frame for line in lines]
     layout = _layout(_SQUARE_PX, "time per frame (ms)", times)
-    middle = (min(times) * max(times)) ** 0.5 if layout["xaxis"].get("type") == "log" else max(times) / 2
+    errors = [line.places[judged.criterion.key].value for line in lines]
+    middle = _middle(times), _middle(errors)
     data = [
         _front_line(on_front, judged),
         _points(on_front, judged, "Pareto front", FRONT, "circle", middle),
         _points(others, judged, rest, BEATEN, "diamond", middle),
     ]
-    errors = [line.places[judged.criterion.key].value for line in lines]
     layout["yaxis"] |= _axis(f"{judged.criterion.label} {judged.criterion.quantity} ({judged.criterion.unit})", errors)
     return {"data": [trace for trace in data if trace["x"]], "layout": layout}
 
@@ -83,10 +84,15 @@ def _errors(board: Board, column: Column) -> dict[str, Any]:
     }
 
 
-def _points(lines: list[Line], judged: Column, name: str, colour: str, symbol: str, middle: float) -> dict[str, Any]:
-    """Labelled points; labels of those beyond `middle`, ms, stand on the left, so that they stay in the figure."""
-    sides = [f"top {'left' if line.run.ms_per_frame > middle else 'right'}" for line in lines]
+def _points(
+    lines: list[Line], judged: Column, name: str, colour: str, symbol: str, middle: tuple[float, float]
+) -> dict[str, Any]:
+    """Points whose labels stand towards the middle, ms and unit of the error, so that they stay in the figure."""
     places = [line.places[judged.criterion.key] for line in lines]
+    sides = [
+        f"{'bottom' if place.value > middle[1] else 'top'} {'left' if line.run.ms_per_frame > middle[0] else 'right'}"
+        for line, place in zip(lines, places, strict=True)
+    ]
     hover = [
         f"{escape(line.label)}: {shown(place.value)} {judged.criterion.unit}, {shown(line.run.ms_per_frame)} ms a frame"
         for line, place in zip(lines, places, strict=True)
@@ -149,10 +155,20 @@ def _layout(height: int, title: str, values: list[float]) -> dict[str, Any]:
 
 def _axis(title: str, values: list[float]) -> dict[str, Any]:
     """From zero, or logarithmic where positive values span much."""
-    wide = min(values) > 0 and max(values) > _WIDE * min(values)
-    scale = {"type": "log", "dtick": "D2"} if wide else {"rangemode": "tozero"}
-    text = f"{title}, log" if wide else title
-    return {**scale, "title": {"text": text}, "automargin": True, "fixedrange": True}
+    scale: dict[str, Any] = {"rangemode": "tozero"}
+    if _is_wide(values):
+        scale = {"type": "log", "dtick": "D2" if max(values) < _DECADES * min(values) else 1}
+        title = f"{title}, log"
+    return {**scale, "title": {"text": title}, "automargin": True, "fixedrange": True}
+
+
+def _is_wide(values: list[float]) -> bool:
+    return min(values) > 0 and max(values) > _WIDE * min(values)
+
+
+def _middle(values: list[float]) -> float:
+    """Of the axis that `_axis` makes."""
+    return (min(values) * max(values)) ** 0.5 if _is_wide(values) else max(values) / 2
 
 
 def _short(label: str) -> str:

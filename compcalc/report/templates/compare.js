@@ -4,7 +4,7 @@ const plotOf = (key) => document.getElementById("figure-" + key);
 const bar = { displaylogo: false, responsive: true, modeBarButtons: [["toImage"]] };
 Object.entries(figures).forEach(([key, figure]) => {
   plotOf(key).textContent = "";
-  Plotly.newPlot(plotOf(key), figure.data, figure.layout, bar);
+  Plotly.newPlot(plotOf(key), figure.data, { ...figure.layout, autosize: true }, bar);
 });
 addEventListener("beforeprint", () => {
   document.querySelectorAll("details").forEach((part) => { part.open = true; });
