@@ -172,7 +172,8 @@ class Trajectories(Mapping):
         return len(self.paths)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} trajectories: {', '.join(map(str, list(self)[:3]))}{', ...' if len(self) > 3 else ''}>"
+        names = [*map(str, list(self)[:3]), *(["..."] if len(self) > 3 else [])]
+        return f"<{len(self)} trajectories{': ' if names else ''}{', '.join(names)}>"
 
 
 def _stem(molecule: str) -> str:
