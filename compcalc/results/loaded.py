@@ -48,10 +48,8 @@ class LoadedRun:
     metrics: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        parts = [f"{len(self._static)} molecules"] * bool(self._static) + [f"{len(self._runs)} MD runs"] * bool(
-            self._runs
-        )
-        return f"<LoadedRun {self.name}: {', '.join(parts) or 'nothing'} in {str(self.path)!r}>"
+        counts = f"{len(self._static)} molecules, {len(self._runs)} MD runs"
+        return f"<LoadedRun {self.name}: {counts} in {str(self.path)!r}>"
 
     @property
     def name(self) -> str:

@@ -65,19 +65,22 @@ def _errors(runs: Sequence[Measured], split: str) -> dict[str, dict[str, np.ndar
 def _survival(runs: Sequence[Measured]) -> dict[str, dict[str, np.ndarray]]:
     """Molecule -> label -> share of the asked time that each MD run survived, (T,), NaN where it does not count."""
     shares: dict[str, dict[tuple, dict[str, float]]] = {}
-    for run in runs:
-        for row in md_runs(run.metrics):
-            if ensemble(row) != "heat":
-                key = (row.get("protocol"), row.get("replica"))
-                kind = outcome_kind(row.get("outcome"))
-                share = survived_share([row]) if kind is not None and kind.physical else None
-                mine = shares.setdefault(str(row["molecule"]), {}).setdefault(key, {})
-                mine[run.label] = float("nan") if share is None else share
-    with_md = [run.label for run in runs if run.has_md]
+    rows = [(run.label, row) for run in runs for row in md_runs(run.metrics) if ensemble(row) != "heat"]
+    for label, row in rows:
+        alike = (row.get("protocol"), row.get("replica"))
+        shares.setdefault(str(row["molecule"]), {}).setdefault(alike, {})[label] = _share(row)
+    with_md = list(dict.fromkeys(label for label, _ in rows))
     return {
         name: {label: np.array([one.get(label, float("nan")) for one in cells.values()]) for label in with_md}
         for name, cells in shares.items()
     }
+
+
+def _share(row: Mapping) -> float:
+    """Share of the asked time that an MD run survived; NaN for one that ended for other than physical reasons."""
+    kind = outcome_kind(row.get("outcome"))
+    share = survived_share([row]) if kind is not None and kind.physical else None
+    return float("nan") if share is None else share
 
 
 def _column(
