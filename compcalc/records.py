@@ -1,7 +1,7 @@
 """Frozen, shape-checked records that pass between the stages.
 
 Symbols in the shapes: T frames, N atoms, M molecules of a batch, A atoms of a batch, B bonds, S logged steps, F stored
-frames, E event frames, K logged steps of a control. Units as in `compcalc.units`.
+frames, E event frames, K logged steps of a control, V steps with dense velocities. Units as in `compcalc.units`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -312,6 +312,9 @@ class Trajectory:
         heat: what the thermostat gave since the start of production, eV, (S,).
         net_force: norm of the sum of all forces, eV/angstrom, (F,).
         net_torque: norm of their torque about the centre of mass, eV, (F,).
+        dense_time_fs: fs from the start of production, of the first part, in which velocities are kept more often than
+            frames, (V,).
+        dense_velocities: angstrom/fs, (V, N, 3), single precision.
     """
 
     molecule: Molecule
@@ -340,12 +343,14 @@ class Trajectory:
     heat: np.ndarray | None = None
     net_force: np.ndarray | None = None
     net_torque: np.ndarray | None = None
+    dense_time_fs: np.ndarray | None = None
+    dense_velocities: np.ndarray | None = None
 
     def __post_init__(self):
         s, f, n = len(self.log_time_fs), len(self.frame_time_fs), len(self.numbers)
         _fill(self, event_time_fs=(0,), event_positions=(0, n, 3), event_energy=(0,))
-        _fill(self, control_time_fs=(0,), control_energy=(0,))
-        e, k = len(self.event_time_fs), len(self.control_time_fs)
+        _fill(self, control_time_fs=(0,), control_energy=(0,), dense_time_fs=(0,), dense_velocities=(0, n, 3))
+        e, k, v = len(self.event_time_fs), len(self.control_time_fs), len(self.dense_time_fs)
         _check_shapes(
             self,
             log_time_fs=(s,),
@@ -360,6 +365,8 @@ class Trajectory:
             event_energy=(e,),
             control_time_fs=(k,),
             control_energy=(k,),
+            dense_time_fs=(v,),
+            dense_velocities=(v, n, 3),
         )
         kept = {"work": (s,), "coarse_work": (s,), "heat": (s,), "net_force": (f,), "net_torque": (f,)}
         _check_shapes(self, **{name: shape for name, shape in kept.items() if getattr(self, name) is not None})

@@ -11,10 +11,12 @@ from rich.console import Console
 from compcalc.cli.options import (
     DataOption,
     JsonOption,
+    MoleculesOption,
     OnlyOption,
     PotentialsArgument,
     PresetOption,
     PythonOption,
+    ReferenceMdOption,
     ReplicasOption,
     SeedOption,
     TasksOption,
@@ -22,24 +24,20 @@ from compcalc.cli.options import (
     WorkersOption,
     print_json,
 )
-from compcalc.cli.subjects import default_directory, given, in_interpreter, task_names, tested_on
+from compcalc.cli.subjects import default_directory, given, in_interpreter, tested_on
 
 
 def run(
     potential: PotentialsArgument = None,
     task: TasksOption = None,
-    molecules: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--molecules", help="Instead of a task: SMILES, family names, xyz/extxyz/sdf files, directories of them."
-        ),
-    ] = None,
+    molecules: MoleculesOption = None,
     reference: Annotated[
         str | None, typer.Option("--reference", help="Potential that labels --molecules; default: no errors shown.")
     ] = None,
     variant: VariantOption = "base",
     preset: PresetOption = "quick",
     replicas: ReplicasOption = None,
+    reference_md: ReferenceMdOption = 0,
     only: OnlyOption = "all",
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Run directory; default: a name below runs/.")] = None,
@@ -87,6 +85,7 @@ def run(
         "workers": workers,
         "timeout_s": timeout,
         "replicas": replicas,
+        "reference_replicas": reference_md,
         "memory_gib": memory,
         "dask": dask,
         "retry": retry,
@@ -105,9 +104,11 @@ def run(
 def plan(
     potential: PotentialsArgument = None,
     task: TasksOption = None,
+    molecules: MoleculesOption = None,
     variant: VariantOption = "base",
     preset: PresetOption = "quick",
     replicas: ReplicasOption = None,
+    reference_md: ReferenceMdOption = 0,
     only: OnlyOption = "all",
     seed: SeedOption = 0,
     out: Annotated[
@@ -119,14 +120,27 @@ def plan(
     python: PythonOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what `compcalc run` with the same words will cost: time, memory, disk; measured on its own molecules."""
+    """Say what `compcalc run` with the same words will cost: time, memory, disk; measured on its own molecules.
+
+    Of molecules of your own the dynamics are counted, and neither the physical checks nor labels of a reference method.
+    """
     from compcalc.commands.plan import plan_runs
     from compcalc.pipeline import RunSettings
 
+    common = {
+        "preset": preset,
+        "only": only,
+        "seed": seed,
+        "data": data,
+        "workers": workers,
+        "replicas": replicas,
+        "reference_replicas": reference_md,
+    }
+    subjects = tested_on(task, variant, molecules, None)
     all_settings = [
-        RunSettings(in_interpreter(spec, python), name, kind, preset, only, seed, data, workers, replicas=replicas)
+        RunSettings(in_interpreter(spec, python), **subject, **common)
         for spec in given("POTENTIAL", potential, "`compcalc calculators` lists the kinds.")
-        for name, kind in task_names(given("--task", task, "`compcalc tasks` lists them."), variant)
+        for subject in subjects
     ]
     plan_runs(all_settings, out, seconds, as_json)
 

@@ -11,6 +11,7 @@ from compcalc.checks import Examination, Verdict
 from compcalc.commands.progress import NARROW
 from compcalc.execution import Unit
 from compcalc.pipeline import Progress
+from compcalc.pipeline.calibration import DYNAMICS
 from compcalc.pipeline.pace import Pace
 from compcalc.report.wording import MISSING, duration, printable, shown
 
@@ -19,6 +20,7 @@ STAGES = {
     "checks": "physical checks",
     "static": "energies and forces",
     "md": "molecular dynamics",
+    "reference_md": "dynamics of the reference",
     "truth": "truth along trajectories",
 }
 
@@ -40,6 +42,7 @@ class Shown:
         self, console: Console, bars: Bars, warnings: Console | None = None, clock: Callable[[], float] = time.monotonic
     ):
         self._console, self._bars, self._warnings, self._clock = console, bars, warnings or console, clock
+        self._reports = None
         self._loading = bars.add_task("loading", total=1, units="", pace="")
         self._tasks: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
@@ -47,7 +50,7 @@ class Shown:
 
     def progress(self) -> Progress:
         """What the run tells."""
-        return Progress(self._begin, self._advance, self._under_way, self._notice, self._examined)
+        return Progress(self._begin, self._advance, self._under_way, self._notice, self._examined, self._writing)
 
     def _begin(self, stage: str, units: Sequence[Unit]) -> None:
         self._bars.update(self._loading, completed=1)
@@ -74,6 +77,13 @@ class Shown:
                 if self._paces[stage].n_under_way:
                     _say(self._console, line(stage, self._paces[stage]))
 
+    def _writing(self, done: int, total: int) -> None:
+        if not done:
+            self._reports = self._bars.add_task("reports", total=total, units="", pace="")
+            if not self._console.is_terminal and total > 1:
+                self._console.print(f"reports: {total}")
+        self._bars.update(self._reports, completed=done, units=f"{done} of {total}")
+
     def _show(self, stage: str) -> None:
         pace = self._paces[stage]
         units = f"{pace.n_done} of {pace.n_units} units"
@@ -99,7 +109,7 @@ def pace_words(stage: str, pace: Pace, short: bool = False) -> str:
     """Time left and speed over all workers; empty before anything is known, and in the end.
 
     Args:
-        stage: `static` or `md`.
+        stage: one of `STAGES`.
         pace: of its units.
         short: leave out what a molecule makes in a day.
     """
@@ -108,7 +118,7 @@ def pace_words(stage: str, pace: Pace, short: bool = False) -> str:
         return ""
     parts = [
         f"{duration(left)} left" if left >= 1 else "about to end",
-        f"{shown(speed)} {'steps' if stage == 'md' else 'evaluations'}/s" if speed else "",
+        f"{shown(speed)} {'steps' if stage in DYNAMICS else 'evaluations'}/s" if speed else "",
         f"{shown(ns, 2)} ns/day a molecule" if ns and not short else "",
     ]
     return ", ".join(part for part in parts if part and part != MISSING)

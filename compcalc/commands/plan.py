@@ -120,7 +120,11 @@ def _cells(row: Planned) -> tuple[str, ...]:
     return (
         printable(row.task),
         units,
-        _lines(row.frames and f"{row.frames} frames", row.steps and f"{row.steps} steps"),
+        _lines(
+            row.frames and f"{row.frames} frames",
+            row.steps and f"{row.steps} steps",
+            row.reference_steps and f"{row.reference_steps} of reference",
+        ),
         _range(row.cpu_seconds),
         _range(row.wall_seconds),
         _lines(

@@ -130,7 +130,8 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _has_other_failures(metrics: dict) -> bool:
     rows = (metrics["static"] or {}).get("molecules", [])
-    runs = (metrics["md"] or {}).get("runs", [])
+    md = metrics["md"] or {}
+    runs = [*md.get("runs", []), *(md.get("reference") or {}).get("runs", [])]
     checks = (metrics["checks"] or {}).get("molecules", [])
     return (
         any(row["n_failed"] for row in rows)

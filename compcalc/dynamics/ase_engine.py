@@ -16,7 +16,7 @@ from compcalc.dynamics.checkpoint import Checkpoint, identity
 from compcalc.dynamics.control import CONTROL_LOG, control_arrays
 from compcalc.dynamics.failures import failure
 from compcalc.dynamics.limits import Limits
-from compcalc.dynamics.momenta import remove_rigid_motion
+from compcalc.dynamics.momenta import remove_rigid_motion, rigid_kinetic_energy
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.pulse import Pulse
 from compcalc.dynamics.recorder import Recorder
@@ -253,10 +253,11 @@ class _Run:
         return Step(self.atoms.get_positions(), velocities, np.array(forces), *scalars, self._hot, np.array([heat]))
 
     def _hot(self) -> np.ndarray:
-        moving = self.atoms.get_kinetic_energy()
-        if self.at_rest:  # the centre of mass is no degree of freedom: what moves it is left out
-            momentum = self.atoms.get_momenta().sum(axis=0)
-            moving -= 0.5 * momentum @ momentum / self.atoms.get_masses().sum()
+        atoms = self.atoms
+        moving = atoms.get_kinetic_energy()
+        if self.at_rest:  # the motion as a whole is no degree of freedom: its energy is left out
+            state = (atoms.get_positions(), atoms.get_velocities(), atoms.get_masses())
+            moving -= rigid_kinetic_energy(*state, [len(atoms)], [3 * len(atoms) - 3 - self.freedom])[0]
         return np.array([temperature(moving, self.freedom)])
 
     def _failures(self, phase: str, time_fs: float = 0.0) -> "_Failures":

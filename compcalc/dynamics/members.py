@@ -6,7 +6,7 @@ import numpy as np
 from ase.data import atomic_masses
 
 from compcalc.dynamics.integrators import thermal_velocities
-from compcalc.dynamics.momenta import remove_rigid_motion
+from compcalc.dynamics.momenta import remove_rigid_motion, rigid_kinetic_energy
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.seeding import run_generator
 from compcalc.dynamics.start import Start
@@ -59,11 +59,13 @@ class Members:
     def temperatures(self, kinetic: np.ndarray) -> np.ndarray:
         """K, (M,); NaN where no degrees of freedom are left.
 
-        Where the centres of mass are no degrees of freedom, what moves them is left out.
+        Where the motion of a molecule as a whole is no degree of freedom, its energy is left out.
         """
         if self._at_rest:
-            momentum = self._sums.vectors(self._half_masses * self.velocities)
-            kinetic = kinetic - 2 * np.einsum("mi,mi->m", momentum, momentum) / self._total_masses
+            rotations = 3 * self.sizes - 3 - self.freedom
+            kinetic = kinetic - rigid_kinetic_energy(
+                self.positions, self.velocities, self.masses, self.sizes, rotations
+            )
         return 2 * kinetic / (KB_EV_PER_K * np.where(self.freedom > 0, self.freedom, np.nan))
 
     def stop_rigid_motion(self) -> None:
@@ -107,4 +109,3 @@ class Members:
         if len(self):
             self._batch = Batch(self.numbers, self.positions, self.offsets)
             self._sums, self._half_masses = Sums(self.sizes), 0.5 * self.masses[:, None]
-            self._total_masses = np.add.reduceat(self.masses, self.offsets[:-1])

@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from compcalc.errors import InputError, UnknownNameError
+from compcalc.metrics.spectra import LARGEST_SPACING_FS
 from compcalc.units import FS_PER_PS
 
 KINDS = ("nve", "nvt", "heat")
 
 HEAT_TO_K = 1500.0
 """Where `heat` ends unless it is told otherwise."""
+
+VELOCITY_PS = 5.0
+"""Of the presets' `nve`: enough for a spectrum in steps of 16 /cm, and 30 kB an atom however long the run is."""
 
 _HOTTEST_K = 5000.0
 
@@ -28,6 +32,8 @@ _ALLOWED = {
     "log_every_fs": (0.01, 1e5, "fs"),
     "frame_every_fs": (0.01, 1e6, "fs"),
     "control_ps": (0.0, 1e3, "ps"),
+    "velocity_every_fs": (0.01, 1e5, "fs"),
+    "velocity_ps": (0.0, 1e6, "ps"),
 }
 """Lowest and highest value that is plausible, and the unit."""
 
@@ -55,6 +61,9 @@ class Protocol:
         kind: `nve` (velocity Verlet), `nvt` (Langevin) or `heat` (Langevin at a temperature that rises linearly).
         final_temperature_k: where `heat` ends, K; `HEAT_TO_K` where it is not given.
         control_ps: how much of `nve` is run once more from the same start at half of the time step, ps.
+        velocity_ps: how much of `nve`, from its start, velocities are stored of more often than frames, ps; 0 for none.
+        velocity_every_fs: spacing of these, fs; a vibrational spectrum can be taken of no more than
+            `LARGEST_SPACING_FS`.
 
     Raises:
         InputError: a value that is implausible in its unit, or that the kind has no use for.
@@ -72,6 +81,8 @@ class Protocol:
     kind: str | None = None
     final_temperature_k: float | None = None
     control_ps: float = 0.0
+    velocity_ps: float = 0.0
+    velocity_every_fs: float = 2.0
 
     def __post_init__(self):
         if self.ensemble not in KINDS:
@@ -102,6 +113,25 @@ class Protocol:
                 self.control_ps,
                 f"0 to production_ps, {self.production_ps:g}, of kind nve",
                 "It is the first part of an NVE run that is repeated.",
+            )
+        if self.velocity_ps:
+            self._check_velocities()
+
+    def _check_velocities(self) -> None:
+        if self.ensemble != "nve" or self.velocity_ps > self.production_ps:
+            raise InputError(
+                "velocity_ps",
+                self.velocity_ps,
+                f"0 to production_ps, {self.production_ps:g}, of kind nve",
+                "It is the first part of an NVE run, in picoseconds, whose velocities make the vibrational spectrum.",
+            )
+        spacing_fs = self.velocity_steps * self.timestep_fs
+        if spacing_fs > LARGEST_SPACING_FS:
+            raise InputError(
+                "velocity_every_fs",
+                self.velocity_every_fs,
+                f"up to {LARGEST_SPACING_FS:g} fs, in whole time steps, which makes {spacing_fs:g}",
+                "2 is usual: an O-H stretch takes 9 fs and is folded to a false place otherwise.",
             )
 
     @property
@@ -136,6 +166,16 @@ class Protocol:
         """Time steps from one stored frame to the next."""
         return max(1, round(self.frame_every_fs / self.timestep_fs))
 
+    @property
+    def velocity_steps(self) -> int:
+        """Time steps from one of the velocities that are stored more often than frames to the next."""
+        return max(1, round(self.velocity_every_fs / self.timestep_fs))
+
+    @property
+    def velocity_end(self) -> int:
+        """Number of the last step of production whose velocities are stored so; -1 where none are."""
+        return round(self.velocity_ps * FS_PER_PS / self.timestep_fs) if self.velocity_ps else -1
+
     def thermostat_k(self, step: int | np.ndarray) -> float | np.ndarray:
         """Temperature of the thermostat at step number `step` of production, K."""
         return self.temperature_k + (self.end_temperature_k - self.temperature_k) * (step / self.production_steps)
@@ -150,6 +190,7 @@ class Protocol:
             log_every_fs=self.log_steps * self.timestep_fs,
             frame_every_fs=_ALLOWED["frame_every_fs"][1],
             control_ps=0.0,
+            velocity_ps=0.0,
         )
 
 
@@ -184,20 +225,24 @@ class Preset:
             raise InputError("replicas", self.replicas, "a whole number from 1 to 1000", "3 is usual.")
 
 
-def _preset(name: str, production_ps: float, replicas: int, frame_every_fs: float, control_ps: float) -> Preset:
-    protocols = (
-        Protocol("nve", production_ps, frame_every_fs=frame_every_fs, control_ps=control_ps),
-        Protocol("nvt", production_ps, frame_every_fs=frame_every_fs),
-    )
+def _preset(
+    name: str, production_ps: float, replicas: int, frame_every_fs: float, control_ps: float, ramp_ps: float = 0.0
+) -> Preset:
+    spaced = {"frame_every_fs": frame_every_fs}
+    dense = {"velocity_ps": min(production_ps, VELOCITY_PS), "control_ps": control_ps}
+    protocols = (Protocol("nve", production_ps, **dense, **spaced), Protocol("nvt", production_ps, **spaced))
+    if ramp_ps:
+        protocols += (Protocol("heat", ramp_ps, final_temperature_k=HEAT_TO_K, **spaced),)
     return Preset(name, protocols, replicas)
 
 
+# A ramp of 1 ps would end before the heat reaches the bonds, so that `quick` has none.
 PRESETS = {
     preset.name: preset
     for preset in (
         _preset("quick", production_ps=1.0, replicas=1, frame_every_fs=10.0, control_ps=0.1),
-        _preset("standard", production_ps=10.0, replicas=3, frame_every_fs=50.0, control_ps=0.2),
-        _preset("full", production_ps=100.0, replicas=5, frame_every_fs=200.0, control_ps=0.2),
+        _preset("standard", production_ps=10.0, replicas=3, frame_every_fs=50.0, control_ps=0.2, ramp_ps=12.0),
+        _preset("full", production_ps=100.0, replicas=5, frame_every_fs=200.0, control_ps=0.2, ramp_ps=60.0),
     )
 }
 

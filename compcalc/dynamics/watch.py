@@ -77,7 +77,7 @@ class Watch:
         time_fs, books = step * self._protocol.timestep_fs, self._balance
         self._frames.add(step, time_fs, now.positions, now.energies)
         books.add(now.positions, now.forces, now.energies, now.kinetic, now.heat)
-        # The motion of the centre of mass, which a temperature may have to leave out, can only make this one too high.
+        # The motion as a whole, which a temperature may have to leave out, can only make this one too high.
         bound = books.kelvin(now.kinetic)
         hot = now.hot() if (bound > self._hottest).any() else bound
         outcomes = self._screen.check(

@@ -1,5 +1,6 @@
-"""How much memory this machine, or the container that this process runs in, has left."""
+"""How much memory this machine, or the container that this process runs in, has left, and what a process takes."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,10 +32,22 @@ def used_bytes(pid: int) -> int:
         return 0
     total = 0
     for member in family:
-        try:
+        with suppress(psutil.Error):
             total += member.memory_info().rss
-        except psutil.Error:
-            continue
+    return total
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process and its descendants, s; 0 where it has ended."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return 0.0
+    total = 0.0
+    for member in family:
+        with suppress(psutil.Error):
+            total += sum(member.cpu_times()[:4])
     return total
 
 

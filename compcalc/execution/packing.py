@@ -27,6 +27,8 @@ _TRAJECTORY_EXTRAS = (
     "heat",
     "net_force",
     "net_torque",
+    "dense_time_fs",
+    "dense_velocities",
 )
 """Arrays that a stored trajectory may lack."""
 _TRAJECTORY_FACTS = ("protocol", "replica", "degrees_of_freedom", "n_steps", "seconds")

@@ -7,7 +7,6 @@ that the end of one, however it comes, touches no other.
 import os
 import pickle
 import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compcalc.errors import CompcalcError, InputError
+from compcalc.errors import InputError
 from compcalc.execution.environment import usable_cores
 from compcalc.execution.files import write_bytes
 from compcalc.execution.outcome import Done, Lost
 from compcalc.execution.slot import Slot
+from compcalc.execution.temporary import TemporaryFolder
 from compcalc.execution.watch import Watch
 from compcalc.execution.worker import Setup, do
 
@@ -80,7 +80,7 @@ class LocalPool:
         self._cores = cores or usable_cores()
         self.capacity = max(1, min(workers, self._cores))
         self._factory, self._output, self._devices = factory, output, devices
-        self._folder = _temporary_folder(folder)
+        self._folder = TemporaryFolder(folder)
         self._slots = [Slot(k, self._setup(k)) for k in range(self.capacity)]
         self._watch = Watch(self._slots, limits, memory_bytes)
         self._jobs = 0
@@ -110,7 +110,7 @@ class LocalPool:
         """
         slot = next(slot for slot in self._slots if slot.free)
         self._jobs += 1
-        job, answer = (Path(self._folder.name) / f"{self._jobs}.{end}" for end in ("job", "answer"))
+        job, answer = (self._folder.path / f"{self._jobs}.{end}" for end in ("job", "answer"))
         write_bytes(job, pickle.dumps(payload, protocol=pickle.HIGHEST_PROTOCOL))
         self._watch.start()
         return slot.begin(job, answer, n_units)
@@ -128,7 +128,7 @@ class LocalPool:
         self._folder.cleanup()
 
     def _keep_output(self) -> None:
-        printed = Path(self._folder.name) / _PRINTED
+        printed = self._folder.path / _PRINTED
         if self._output is None or not self._output.parent.is_dir() or not printed.is_file():
             return
         if printed.stat().st_size:
@@ -140,18 +140,9 @@ class LocalPool:
         environment = dict.fromkeys(_THREAD_VARIABLES, str(max(1, self._cores // self.capacity)))
         if self._devices:
             environment["CUDA_VISIBLE_DEVICES"] = self._devices[k % len(self._devices)]
-        record = Path(self._folder.name) / f"worker-{k}"
-        printed = None if self._output is None else Path(self._folder.name) / _PRINTED
+        record = self._folder.path / f"worker-{k}"
+        printed = None if self._output is None else self._folder.path / _PRINTED
         return Setup(self._factory, os.getpid(), record, printed, environment)
-
-
-def _temporary_folder(below: Path | None) -> tempfile.TemporaryDirectory:
-    try:
-        return tempfile.TemporaryDirectory(prefix="compcalc-", dir=below, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise CompcalcError(
-            f"no temporary directory can be made ({error.strerror or error}). Make room, or name another in TMPDIR."
-        ) from error
 
 
 class Here:

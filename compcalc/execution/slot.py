@@ -7,6 +7,7 @@ import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from compcalc.errors import CompcalcError
@@ -20,6 +21,21 @@ _SHOWN_OUTPUT = 2000
 _EXIT_WAIT_S = 2.0
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A sign of life of a worker.
+
+    Attributes:
+        at_s: monotonic time, s.
+        fraction: how much of its job was done, 0 to 1.
+        cpu_s: processor time that it had taken, s.
+    """
+
+    at_s: float
+    fraction: float
+    cpu_s: float
+
+
 class Slot:
     """A worker process and the one task that it is computing.
 
@@ -28,13 +44,14 @@ class Slot:
         future: of the task under way; None where it is free.
         n_units: how many units that task has.
         since: state of the worker and the monotonic time at which a watch first saw it, s; None before that.
+        heard: the last sign of life that a watch saw.
         stopped_for: what a watch says of a worker that it stopped.
     """
 
     def __init__(self, index: int, setup: worker.Setup):
         self.index, self._setup = index, setup
         self.future: Future | None = None
-        self.n_units, self.since, self.stopped_for = 1, None, None
+        self.n_units, self.since, self.heard, self.stopped_for = 1, None, None, None
         self._executor: ProcessPoolExecutor | None = None
         self._process, self._answer, self._output_from, self._deaths = None, None, 0, 0
 
@@ -61,7 +78,8 @@ class Slot:
 
     def begin(self, job: Path, answer: Path, n_units: int) -> Future:
         """Start a task, and a worker where there is none alive."""
-        self.future, self.n_units, self.since, self.stopped_for = Future(), n_units, None, None
+        self.future, self.n_units, self.since, self.heard = Future(), n_units, None, None
+        self.stopped_for = None
         self._answer = answer
         self._send(job, self.future)
         return self.future

@@ -4,12 +4,15 @@ import threading
 import time
 from collections.abc import Sequence
 
-from compcalc.execution.memory import available_bytes, total_bytes, used_bytes
+from compcalc.execution.memory import available_bytes, cpu_seconds, total_bytes, used_bytes
 from compcalc.execution.outcome import Lost
-from compcalc.execution.slot import Slot
+from compcalc.execution.slot import Heard, Slot
 
 _EVERY_S = 0.1
 _LONGEST_BUILD_S = 1800.0
+_LONGEST_SILENCE_S = 1800.0
+_SILENT_SHARE = 0.01
+"""Of a core, below which a worker does nothing: an interpreter that waits takes less, the slowest potential more."""
 _SPARE_SHARE, _SPARE_BYTES = 0.03, 2**28
 _GIB = 2**30
 
@@ -25,6 +28,7 @@ class Watch:
 
     def __init__(self, slots: Sequence[Slot], limits, together_bytes: int | None = None):
         self.slots, self._limits, self._together = slots, limits, together_bytes
+        self._longest_silence_s = _LONGEST_SILENCE_S
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -57,8 +61,22 @@ class Watch:
         if state == "building" and elapsed > _LONGEST_BUILD_S:
             slot.kill(Lost("timeout", f"building the potential took more than {_LONGEST_BUILD_S:g} s"))
         limit = self._limits.timeout_s
-        if state == "working" and limit is not None and elapsed > limit * slot.n_units:
+        if state == "working" and limit is None:
+            self._check_silence(slot, activity.fraction)
+        elif state == "working" and elapsed > limit * slot.n_units:
             slot.kill(Lost("timeout", f"stopped at the time limit of {limit * slot.n_units:g} s"))
+
+    def _check_silence(self, slot: Slot, fraction: float) -> None:
+        """Whoever gives no time limit still wants no run that hangs: a deadlock neither goes on nor computes."""
+        now = time.monotonic()
+        if slot.heard is None or slot.heard.fraction != fraction:
+            slot.heard = Heard(now, fraction, cpu_seconds(slot.pid))
+        elif now - slot.heard.at_s > self._longest_silence_s:
+            used = cpu_seconds(slot.pid)
+            if used - slot.heard.cpu_s >= _SILENT_SHARE * (now - slot.heard.at_s):
+                slot.heard = Heard(now, fraction, used)
+            else:
+                slot.kill(Lost("timeout", f"it neither went on nor computed for {self._longest_silence_s:g} s"))
 
     def _check_memory(self, busy: list[Slot]) -> None:
         if not busy:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from compcalc.metrics.attribution import EnergyCause
 from compcalc.metrics.breaking import (
     HeatedRuns,
     breaking_temperature_difference,
@@ -19,6 +20,7 @@ from compcalc.metrics.run_parts import (
     conservation,
     element_temperatures,
     energy_books,
+    explained_by_noise,
     heating,
     number,
     structure,
@@ -27,6 +29,7 @@ from compcalc.metrics.run_parts import (
 )
 from compcalc.metrics.statistics import Interval
 from compcalc.metrics.survival import kaplan_meier
+from compcalc.metrics.temperature import start_temperature
 from compcalc.records import Frames, OutcomeKind, Trajectory
 
 NVT_TEMPERATURE_K = 300.0
@@ -50,6 +53,7 @@ NUMBERS = (
     "step_control_ratio",
     "temperature_mean_k",
     "temperature_target_k",
+    "temperature_asked_k",
     "distance_distribution_mae",
     "vibrational_overlap",
     "vibrational_resolution_per_cm",
@@ -84,6 +88,7 @@ def run_row(
     *,
     protocol: ProtocolLike | None = None,
     noise: NoiseLike | None = None,
+    bonds: np.ndarray | None = None,
     reference_run: Trajectory | None = None,
     labelled: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
     static_force_mae: float | None = None,
@@ -97,9 +102,10 @@ def run_row(
             compared with an NVT run that reached its end.
         split: which side of the task the molecule stands on.
         protocol: what the run followed; its `temperature_k` is the target of an NVT run and the start of a ramp to
-            `final_temperature_k`, which lasts `production_ps`.
+            `end_temperature_k`, which lasts `production_ps`.
         noise: scatter of the potential; without it, the floor of the drift is that of the rounding of its energies.
-        reference_run: a run of the reference method of the same protocol, for the vibrational spectrum.
+        bonds: bonded pairs, (B, 2), for the bands; those of `reference` where they are not given.
+        reference_run: a finished run of the reference method of the same protocol, for the vibrational spectrum.
         labelled: time (K,) in ps and predicted and reference forces (K, N, 3) in eV/angstrom of frames of this run.
         static_force_mae: the model's force MAE on the reference frames of the molecule, meV/angstrom.
     """
@@ -109,6 +115,7 @@ def run_row(
         "smiles": trajectory.molecule.smiles,
         "split": split,
         "n_atoms": len(trajectory.numbers),
+        "degrees_of_freedom": trajectory.degrees_of_freedom,
         "protocol": trajectory.protocol,
         "ensemble": trajectory.ensemble,
         "replica": trajectory.replica,
@@ -128,11 +135,15 @@ def run_row(
     if trajectory.ensemble == "nvt" and finished and len(trajectory.frame_time_fs):
         row["temperature_target_k"] = protocol.temperature_k if protocol else NVT_TEMPERATURE_K
     row.update(element_temperatures(trajectory, row["temperature_target_k"]))
+    row["cause"] = _cause(trajectory, protocol, noise)
     if trajectory.ensemble == "nve":
+        asked_k = protocol.temperature_k if protocol else NVT_TEMPERATURE_K
+        row["temperature_asked_k"] = None if row["temperature_mean_k"] is None else asked_k
         row.update(conservation(trajectory, protocol, noise))
-        row.update(energy_books(trajectory))
-        if finished and reference is not None:
-            row.update(vibrations(trajectory, reference.bonds, reference_run))
+        row.update(energy_books(trajectory, protocol, noise))
+        bonds = reference.bonds if bonds is None and reference is not None else bonds
+        if finished and bonds is not None:
+            row.update(vibrations(trajectory, bonds, reference_run))
     if trajectory.ensemble == "nvt" and finished and reference is not None:
         row.update(structure(trajectory, reference))
     if trajectory.ensemble == "heat":
@@ -140,6 +151,16 @@ def run_row(
     if labelled is not None:
         row.update(truth(trajectory, *labelled, static_force_mae))
     return row
+
+
+def _cause(trajectory: Trajectory, protocol: ProtocolLike | None, noise: NoiseLike | None) -> str:
+    """The cause of the end, which a run cannot know where it is noise that the examination before it measured."""
+    cause = trajectory.outcome.cause
+    what, colon, why = cause.rpartition(": ")
+    guessed = why in (EnergyCause.TIME_STEP.words, EnergyCause.NOT_GRADIENT.words)
+    if colon and guessed and explained_by_noise(trajectory, protocol, noise):
+        return f"{what}: {EnergyCause.NOISE.words}"
+    return cause
 
 
 def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict] = ()) -> dict[str, dict]:
@@ -151,11 +172,11 @@ def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict
     Args:
         rows: from `run_row`.
         seed: of the bootstrap over molecules and replicas.
-        reference_rows: the same of the reference method, for the difference of the breaking temperatures.
+        reference_rows: the same of the reference method, for the difference of the breaking temperatures by protocol.
     """
     result = {}
     for protocol in sorted({row["protocol"] for row in rows}):
-        mine = [row for row in rows if row["protocol"] == protocol]
+        mine, beside = ([row for row in some if row["protocol"] == protocol] for some in (rows, reference_rows))
         physical = [row for row in mine if OutcomeKind(row["outcome"]).physical]
         unstable = [OutcomeKind(row["outcome"]).unstable for row in physical]
         drifts = _known(mine, "drift_mev_per_atom_per_ps")
@@ -172,7 +193,10 @@ def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict
             "survival": _survival(physical, unstable, seed),
             "restricted_mean_survival_ps": _restricted_mean(physical, unstable, seed),
             "equipartition": _equipartition(mine),
-            "breaking_temperature_k": _breaking(mine, reference_rows, seed),
+            "start_temperature": _start_temperature(mine),
+            "breaking_temperature_k": _breaking(mine, beside, seed),
+            "vibrational_overlap": _mean(np.array(_known(mine, "vibrational_overlap"), dtype=float)),
+            "band_shift_per_cm": _mean_shifts(mine),
             "outcomes": dict(sorted(Counter(row["outcome"] for row in mine).items())),
         }
     return result
@@ -214,6 +238,15 @@ def _restricted_mean(physical: Sequence[dict], unstable: list[bool], seed: int) 
     return _interval(found) | {"until_ps": until}
 
 
+def _mean_shifts(rows: Sequence[dict]) -> dict[str, float]:
+    """Band -> mean over the runs that have it of its shift from the reference method, 1/cm."""
+    shifts: dict[str, list[float]] = {}
+    for row in rows:
+        for band, shift in row["band_shift_per_cm"].items():
+            shifts.setdefault(band, []).append(shift)
+    return {band: float(np.mean(values)) for band, values in shifts.items()}
+
+
 def _equipartition(rows: Sequence[dict]) -> dict[str, dict]:
     """Element -> temperature over the runs at one target, each run counting alike."""
     items = [
@@ -238,6 +271,26 @@ def _equipartition(rows: Sequence[dict]) -> dict[str, dict]:
     }
 
 
+def _start_temperature(rows: Sequence[dict]) -> dict | None:
+    """Of the finished NVE runs that keep their energy: one that gains some has a temperature of its own making."""
+    keeps = [
+        row
+        for row in rows
+        if row["outcome"] == OutcomeKind.COMPLETED and row["energy_cause"] == EnergyCause.CONSERVED
+        if row["temperature_mean_k"] is not None and row["degrees_of_freedom"]
+    ]
+    keys = ("temperature_mean_k", "temperature_asked_k", "degrees_of_freedom")
+    found = start_temperature(*(np.array([row[key] for row in keeps], dtype=float) for key in keys))
+    if not found.n_runs:
+        return None
+    return {
+        "ratio": found.ratio,
+        "standard_error": found.standard_error,
+        "n_runs": found.n_runs,
+        "verdict": found.verdict,
+    }
+
+
 def _breaking(rows: Sequence[dict], reference_rows: Sequence[dict], seed: int) -> dict | None:
     """Median and mean breaking temperature of the runs on a ramp, and the mean less that of the reference method."""
     runs, reference = _heated(rows), _heated(reference_rows)
@@ -248,7 +301,9 @@ def _breaking(rows: Sequence[dict], reference_rows: Sequence[dict], seed: int) -
     return {
         "median": _interval(median_breaking_temperature(runs, seed)),
         "mean": number(mean_breaking_temperature(runs)),
+        "n_runs": len(runs.broke),
         "n_broke": int(runs.broke.sum()),
+        "n_censored": int((~runs.broke).sum()),
         "difference": difference,
     }
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from ase.data import atomic_masses, chemical_symbols
 
-from compcalc.metrics.attribution import attribute_run
+from compcalc.metrics.attribution import EnergyCause, attribute_run, noise_suffices
 from compcalc.metrics.bands import band_centroids, band_shifts
 from compcalc.metrics.breaking import ramp_temperature_k
 from compcalc.metrics.distributions import histogram_mae, pair_distance_histogram
@@ -35,6 +35,7 @@ class ProtocolLike(Protocol):
     production_ps: float
     timestep_fs: float
     temperature_k: float
+    end_temperature_k: float
 
 
 class NoiseLike(Protocol):
@@ -71,7 +72,7 @@ def conservation(trajectory: Trajectory, protocol: ProtocolLike | None, noise: N
     }
 
 
-def energy_books(trajectory: Trajectory) -> dict:
+def energy_books(trajectory: Trajectory, protocol: ProtocolLike | None, noise: NoiseLike | None) -> dict:
     """What changes the total energy: the forces, jumps of the energy, or the integrator; and the half-step control."""
     row = {}
     n, total = len(trajectory.numbers), trajectory.potential_energy + trajectory.kinetic_energy
@@ -85,7 +86,8 @@ def energy_books(trajectory: Trajectory) -> dict:
             trajectory.heat,
             n,
         )
-        row["energy_cause"] = str(found.cause)
+        noisy = found.cause is not EnergyCause.CONSERVED and explained_by_noise(trajectory, protocol, noise)
+        row["energy_cause"] = str(EnergyCause.NOISE if noisy else found.cause)
         row["energy_imbalance_mev_per_atom_per_ps"] = number(found.imbalance_mev_per_atom_per_ps)
     if np.isfinite(total).all():
         control = step_control(trajectory.log_time_fs, total, trajectory.control_time_fs, trajectory.control_energy, n)
@@ -93,6 +95,22 @@ def energy_books(trajectory: Trajectory) -> dict:
             row["step_control_ratio"] = number(control.ratio)
             row["step_control_verdict"] = control.verdict
     return row
+
+
+def explained_by_noise(trajectory: Trajectory, protocol: ProtocolLike | None, noise: NoiseLike | None) -> bool:
+    """Whether the scatter of the forces, as the examination before the run found it, gains as much energy as the run.
+
+    An explosion makes temperature and scatter its own, but it begins with a gain that noise must explain.
+    """
+    if noise is None or not noise.forces > 0 or trajectory.heat is None or len(trajectory.log_time_fs) < 2:
+        return False
+    total = trajectory.potential_energy + trajectory.kinetic_energy - trajectory.heat
+    settings = {"timestep_fs": protocol.timestep_fs, "temperature_k": protocol.temperature_k} if protocol else {}
+    duration = float(trajectory.log_time_fs[-1] - trajectory.log_time_fs[0])
+    gain = float(total[-1] - total[0])
+    if not np.isfinite(gain):
+        return False
+    return noise_suffices(gain, duration, atomic_masses[trajectory.numbers], noise.forces, **settings)
 
 
 def element_temperatures(trajectory: Trajectory, target_k: float | None) -> dict:
@@ -126,36 +144,38 @@ def structure(trajectory: Trajectory, reference: Frames) -> dict:
 def vibrations(trajectory: Trajectory, bonds: np.ndarray, reference: Trajectory | None) -> dict:
     """Places of the bands, and the overlap with the spectrum of a run of the reference method.
 
-    Empty where velocities were stored too rarely for a stretch of hydrogen, or for too short a time.
+    From the dense velocities of a run, or from its frames where it has none. Empty where velocities were stored too
+    rarely for a stretch of hydrogen, or for too short a time.
     """
-    runs = [run for run in (trajectory, reference) if run is not None and _spacing_fs(run) is not None]
-    if not runs or runs[0] is not trajectory:
+    sampled = [_sampled(run) for run in (trajectory, reference) if run is not None]
+    if sampled[0] is None:
         return {}
+    sampled = [each for each in sampled if each is not None]
     masses, resolution = atomic_masses[trajectory.numbers], RESOLUTION_PER_CM
-    for run in runs:
-        spectrum = vibrational_spectrum([run.velocities], _spacing_fs(run), masses)
+    for velocities, spacing_fs in sampled:
+        spectrum = vibrational_spectrum([velocities], spacing_fs, masses)
         resolution = max(resolution, spectrum.resolution_per_cm)
     if resolution > COARSEST_PER_CM:
         return {}
     settings = {"resolution_per_cm": resolution}
-    spectra = [vibrational_spectrum([r.velocities], _spacing_fs(r), masses, **settings) for r in runs]
+    spectra = [vibrational_spectrum([v], spacing_fs, masses, **settings) for v, spacing_fs in sampled]
     bands = [
-        band_centroids([r.velocities], _spacing_fs(r), trajectory.numbers, masses, bonds, **settings) for r in runs
+        band_centroids([v], spacing_fs, trajectory.numbers, masses, bonds, **settings) for v, spacing_fs in sampled
     ]
+    both = len(sampled) == 2
     return {
         "band_per_cm": bands[0],
         "vibrational_resolution_per_cm": resolution,
-        "vibrational_overlap": number(spectral_overlap(*spectra)) if len(runs) == 2 else None,
-        "band_shift_per_cm": band_shifts(*bands) if len(runs) == 2 else {},
+        "vibrational_overlap": number(spectral_overlap(*spectra)) if both else None,
+        "band_shift_per_cm": band_shifts(*bands) if both else {},
     }
 
 
 def heating(trajectory: Trajectory, protocol: ProtocolLike | None) -> dict:
-    """Where on its ramp a heated run ended, and the breaking temperature if it broke."""
-    final_k = getattr(protocol, "final_temperature_k", None)
-    if final_k is None:
+    """Where on its ramp a heated run ended, and the breaking temperature if it broke; nothing of a ramp that cools."""
+    if protocol is None or protocol.end_temperature_k <= protocol.temperature_k:
         return {}
-    outcome, start_k = trajectory.outcome, protocol.temperature_k
+    outcome, start_k, final_k = trajectory.outcome, protocol.temperature_k, protocol.end_temperature_k
     time_ps = 0.0 if outcome.phase == "equilibration" else outcome.time_ps
     ended = ramp_temperature_k(time_ps, start_k, final_k, protocol.production_ps)
     return {
@@ -228,11 +248,13 @@ def _distance_distribution_mae(trajectory: Trajectory, reference: Frames) -> flo
     return number(histogram_mae(mine, true, H_R_BIN_ANGSTROM))
 
 
-def _spacing_fs(trajectory: Trajectory) -> float | None:
-    """Time between stored velocities, fs; None where a spectrum cannot be taken from them."""
-    time = trajectory.frame_time_fs
-    if len(time) < 16 or not np.isfinite(trajectory.velocities).all():
+def _sampled(trajectory: Trajectory) -> tuple[np.ndarray, float] | None:
+    """Velocities, (V, N, 3), and the time between them, fs; None where a spectrum cannot be taken from them."""
+    time, velocities = trajectory.dense_time_fs, trajectory.dense_velocities
+    if not len(time):
+        time, velocities = trajectory.frame_time_fs, trajectory.velocities
+    if len(time) < 16 or not np.isfinite(velocities).all():
         return None
     steps = np.diff(time)
     even = np.allclose(steps, steps[0], rtol=1e-6) and 0 < steps[0] <= LARGEST_SPACING_FS
-    return float(steps.mean()) if even else None
+    return (velocities, float(steps.mean())) if even else None

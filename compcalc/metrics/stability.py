@@ -23,20 +23,25 @@ DYNAMIC = (
 """Columns that the force MAE is correlated with."""
 
 
-def stability_table(static_rows: Sequence[Mapping], md_rows: Sequence[Mapping], seed: int) -> dict:
+def stability_table(
+    static_rows: Sequence[Mapping], md_rows: Sequence[Mapping], seed: int, reference_rows: Sequence[Mapping] = ()
+) -> dict:
     """Static and dynamic results side by side for each molecule with MD runs, and their rank correlations.
 
     Columns: `molecule`, `smiles`, `split`, `n_atoms`; `force_mae_mev_per_angstrom` of the static frames of the same
     split, else of any; the median over NVE runs of the drift and whether any is resolved; `energy_jumps` over all NVE
-    runs; `n_runs` with a physical outcome and `n_stable` of them; `survived_share`, mean survival over the length that
-    was asked for, 0 to 1, ramps apart; the means over runs of the distance distribution's error, the breaking
-    temperature (a run that survives counts as the end of its ramp) and the force MAE on the own trajectory. None where
-    nothing is known.
+    runs; ramps apart, `n_runs` with a physical outcome, `n_stable` of them, and `survived_share`, mean survival over
+    the length that was asked for, 0 to 1; the means over runs of the distance distribution's error, the breaking
+    temperature (a run that survives counts as the end of its ramp), the force MAE on the own trajectory and the
+    overlap of the vibrational spectrum with the reference's. `reference_` stands before the same of the runs of the
+    reference method, and `reference_n_other` of them ended for other than physical reasons. None where nothing is
+    known.
 
     Args:
         static_rows: from `static.molecule_row`; may be empty.
         md_rows: from `dynamics.run_row`.
         seed: of the bootstrap.
+        reference_rows: the same of the reference method's own dynamics.
 
     Returns:
         `molecules`, the rows in the order of `md_rows`, and `correlations`, from `correlations`.
@@ -44,6 +49,7 @@ def stability_table(static_rows: Sequence[Mapping], md_rows: Sequence[Mapping], 
     keys = dict.fromkeys((row["molecule"], row["split"]) for row in md_rows)
     rows = [
         _molecule(_static_row(static_rows, *key), [row for row in md_rows if (row["molecule"], row["split"]) == key])
+        | _beside([row for row in reference_rows if row["molecule"] == key[0]])
         for key in keys
     ]
     return {"molecules": rows, "correlations": correlations(rows, seed)}
@@ -86,26 +92,42 @@ def _static_row(rows: Sequence[Mapping], molecule: str, split: str) -> Mapping:
 
 
 def _molecule(static: Mapping, runs: Sequence[Mapping]) -> dict:
-    nve = [run for run in runs if _ensemble(run) == "nve"]
-    physical = [run for run in runs if OutcomeKind(run["outcome"]).physical]
-    drifts, jumps = ([run.get(key) for run in nve] for key in ("drift_mev_per_atom_per_ps", "energy_jumps"))
-    known = [drift for drift in drifts if drift is not None]
-    resolved = [run["drift_resolved"] for run in nve if run.get("drift_resolved") is not None]
+    jumps = [run.get("energy_jumps") for run in runs if _ensemble(run) == "nve"]
     return {
         **{key: runs[0][key] for key in ("molecule", "smiles", "split", "n_atoms")},
         STATIC: static.get(STATIC),
-        "drift_mev_per_atom_per_ps": float(np.median(known)) if known else None,
-        "drift_resolved": any(resolved) if resolved else None,
         "energy_jumps": sum(j for j in jumps if j is not None) if any(j is not None for j in jumps) else None,
-        "n_runs": len(physical),
-        "n_stable": sum(not OutcomeKind(run["outcome"]).unstable for run in physical),
-        "survived_share": survived_share([run for run in physical if _ensemble(run) != "heat"]),
-        "breaking_temperature_k": _mean([run.get("ended_at_temperature_k") for run in physical]),
+        **_dynamic(runs),
         **{
             key: _mean([run.get(key) for run in runs])
             for key in ("distance_distribution_mae", "trajectory_force_mae_mev_per_angstrom")
         },
     }
+
+
+def _dynamic(runs: Sequence[Mapping]) -> dict:
+    """What is said of a potential and of the reference method alike."""
+    nve = [run for run in runs if _ensemble(run) == "nve"]
+    physical = [run for run in runs if OutcomeKind(run["outcome"]).physical]
+    held = [run for run in physical if _ensemble(run) != "heat"]
+    drifts = [run["drift_mev_per_atom_per_ps"] for run in nve if run.get("drift_mev_per_atom_per_ps") is not None]
+    resolved = [run["drift_resolved"] for run in nve if run.get("drift_resolved") is not None]
+    return {
+        "drift_mev_per_atom_per_ps": float(np.median(drifts)) if drifts else None,
+        "drift_resolved": any(resolved) if resolved else None,
+        "n_runs": len(held),
+        "n_stable": sum(not OutcomeKind(run["outcome"]).unstable for run in held),
+        "survived_share": survived_share(held),
+        "breaking_temperature_k": _mean([run.get("ended_at_temperature_k") for run in physical]),
+        "vibrational_overlap": _mean([run.get("vibrational_overlap") for run in nve]),
+    }
+
+
+def _beside(runs: Sequence[Mapping]) -> dict:
+    """The same of the runs of the reference method, which may be none."""
+    other = sum(not OutcomeKind(run["outcome"]).physical for run in runs)
+    found = {**_dynamic(runs), "n_other": other}
+    return {f"reference_{key}": value if runs else None for key, value in found.items()}
 
 
 def _ensemble(run: Mapping) -> str:

@@ -16,6 +16,12 @@ from compcalc.pipeline.work import Calibrate
 LEVELS = ("low", "value", "high")
 """Of every law: from the fastest pieces, their medians, and the slowest ones."""
 
+DYNAMICS = ("md", "reference_md")
+"""Stages of dynamics."""
+
+# No protocol's name has a blank in it.
+_REFERENCE = "reference "
+
 _MARGIN = 0.1
 """Pieces that agree better than this say more of their own evenness than of a long run."""
 
@@ -62,7 +68,7 @@ class Calibration:
         loading_s: wall time until the potential was built, tried and examined, s.
         start_up_s: wall time in which another worker starts and builds the potential, s.
         memory_mib: most memory that a worker had in use, MiB.
-        kinds: `static`, and the names of protocols -> what was measured of them.
+        kinds: `static`, the names of protocols, and these with `reference` before them -> what was measured of them.
         seconds: wall time of the calibration, s.
     """
 
@@ -82,27 +88,30 @@ class Calibration:
             level: one of `LEVELS`.
         """
         laws = {kind: measured.laws(clock)[level] for kind, measured in self.kinds.items()}
-        starts = self._starts(clock)
+        starts = {stage: self._starts(clock, stage) for stage in DYNAMICS}
         costs = []
         for task in tasks:
-            kind, atoms = kind_of(task[0]), atoms_of(task)
-            start = starts(atoms) if kind != "static" else 0.0
+            kind, stage, atoms = kind_of(task[0]), stage_of(task[0]), atoms_of(task)
+            start = starts[stage](atoms) if stage in DYNAMICS else 0.0
             costs.append(_computed(task[0]) * laws[kind](atoms) + start)
         return costs
 
-    def _starts(self, clock: str) -> SizeLaw | None:
+    def _starts(self, clock: str, stage: str) -> SizeLaw | None:
         """Of dynamics: a worker keeps what it made for one protocol, so that only the first shows what it takes."""
         together = Measured()
         for kind, measured in self.kinds.items():
-            if kind != "static":
+            if kind != "static" and kind.startswith(_REFERENCE) == (stage == "reference_md"):
                 for atoms, found in measured.starts.items():
                     together.starts.setdefault(atoms, []).extend(found)
         return together.start_law(clock) if together.starts else None
 
 
 def kind_of(unit: Unit) -> str:
-    """`static`, or the name of the protocol."""
-    return "static" if stage_of(unit) == "static" else unit.payload.protocol.name
+    """`static`, or the name of the protocol, with `reference` before it where that method is run."""
+    stage = stage_of(unit)
+    if stage == "static":
+        return stage
+    return f"{_REFERENCE if stage == 'reference_md' else ''}{unit.payload.protocol.name}"
 
 
 def atoms_of(task: Sequence[Unit]) -> int:

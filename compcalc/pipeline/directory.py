@@ -43,13 +43,20 @@ def enter(directory: RunDirectory, given: RunInput, potential: Potential, comman
 
 
 def with_kept_replicas(given: RunInput, directory: RunDirectory, notice: Callable[[str], None]) -> RunInput:
-    """A run that has more replicas keeps them: those that advance together need each other."""
-    entry = directory.runs().get(given.name)
-    had = (entry or {}).get("settings", {}).get("replicas") or 0
-    if had <= given.preset.replicas:
-        return given
-    notice(f"{given.name} has {had} replicas already, which are kept.")
-    return read_input(replace(given.settings, replicas=had))
+    """A run that has more replicas keeps them: those that advance together need each other.
+
+    Those of the reference method are kept as well, where dynamics are run.
+    """
+    kept = (directory.runs().get(given.name) or {}).get("settings", {})
+    more = {}
+    if (had := kept.get("replicas") or 0) > given.preset.replicas:
+        more["replicas"] = had
+        notice(f"{given.name} has {had} replicas already, which are kept.")
+    had = kept.get("reference_replicas", 0)
+    if had > given.settings.reference_replicas and given.settings.only != "static":
+        more["reference_replicas"] = had
+        notice(f"{given.name} has {had} replicas of the reference method already, which are kept.")
+    return read_input(replace(given.settings, **more)) if more else given
 
 
 def kept_settings(settings: RunSettings) -> dict[str, Any]:
@@ -75,9 +82,12 @@ def read_input(settings: RunSettings) -> RunInput:
     """What the settings name, checked.
 
     Raises:
-        CompcalcError: an unknown name, missing or damaged data, or not one molecule that can be used.
+        CompcalcError: an unknown name, missing or damaged data, not one molecule that can be used, or dynamics of a
+            reference method that cannot be run.
     """
-    return TaskInput(settings) if settings.task is not None else OwnInput(settings)
+    given = TaskInput(settings) if settings.task is not None else OwnInput(settings)
+    given.refuse_reference()
+    return given
 
 
 def _preset(kept: dict[str, Any]) -> Preset:
@@ -94,4 +104,5 @@ def _entered(entry: dict[str, Any], store: ResultStore) -> PreparedRun:
     given = OwnInput(settings, entry["input"]).with_labels(store) if own else TaskInput(settings)
     # Of the time of the run: a file of a preset may have changed, or be gone.
     given.preset = _preset(entry["preset"])
+    given.method_files = entry["input"].get("method_files", {})
     return PreparedRun(given, Potential(entry["facts"]["potential"], entry["preflight"]), entry["groups"])

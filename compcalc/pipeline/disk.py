@@ -5,7 +5,11 @@ from compcalc.execution import Unit
 from compcalc.pipeline.prepared import stage_of
 
 _NUMBER = 8
-"""Bytes of a float64. Compression gains next to nothing: the digits of energies and positions look like noise."""
+"""Bytes of a float64. Compression gains next to nothing: the digits of energies and positions look like noise. Times
+and the heat of no thermostat, which it shrinks to nothing, are not counted."""
+
+_SINGLE = 4
+"""Bytes of a float32."""
 
 _ARCHIVE = 2000
 """Bytes of an npz file beside its arrays."""
@@ -20,9 +24,13 @@ def result_bytes(unit: Unit) -> int:
         frames = unit.payload.frames
         return _ARCHIVE + len(frames) * _NUMBER * (1 + 3 * len(frames.numbers))
     protocol = unit.payload.protocol
-    logged = 3 * _entries(protocol, protocol.log_every_fs)
-    stored = 6 * len(unit.payload.numbers) * _entries(protocol, protocol.frame_every_fs)
-    return _ARCHIVE + _NUMBER * (logged + stored)
+    atoms, entries = len(unit.payload.numbers), _entries(protocol, protocol.log_every_fs)
+    logged = (5 if protocol.ensemble == "nve" else 6) * entries
+    if protocol.control_ps:
+        logged += _entries(protocol.control, protocol.control.log_every_fs)
+    stored = (6 * atoms + 2) * _entries(protocol, protocol.frame_every_fs)
+    dense = 3 * atoms * (protocol.velocity_end // protocol.velocity_steps + 1)
+    return _ARCHIVE + _NUMBER * (logged + stored) + _SINGLE * dense
 
 
 def export_bytes(unit: Unit) -> int:

@@ -4,8 +4,9 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
-from compcalc.calculators import Spec, parse_spec
+from compcalc.calculators import Spec, get_scheme, parse_spec
 from compcalc.dynamics.protocols import Preset, get_preset
+from compcalc.errors import InputError, MissingDependencyError, UnknownNameError
 from compcalc.pipeline.settings import RunSettings
 from compcalc.records import Frames, Geometries
 from compcalc.reference.dataset import DataSet
@@ -54,6 +55,11 @@ class RunInput:
         """Spec of the method that the labels come from; None where there are none."""
         return self.described_data()["method"]
 
+    @cached_property
+    def method_files(self) -> dict[str, str]:
+        """File name -> SHA-256 of the files that the method of reference dynamics is made of."""
+        return parse_spec(self.method).file_hashes() if self.settings.reference_replicas else {}
+
     @property
     def tried(self) -> list[Frames | Geometries]:
         """A geometry of every molecule, on which a potential is tried before the run."""
@@ -65,7 +71,7 @@ class RunInput:
         """Tasks that can be under way at the same time: molecules, and for dynamics protocols of each."""
         parts = {
             "static": len(self.frames) + len(self.examined),
-            "md": len(self.starts) * len(self.preset.protocols),
+            "md": len(self.starts) * len(self.preset.protocols) * (1 + self.settings.reference_replicas),
         }
         return sum(n for part, n in parts.items() if self.settings.only in ("all", part))
 
@@ -95,7 +101,29 @@ class RunInput:
 
     def kept(self) -> dict[str, Any]:
         """What the directory must keep to lay the run out again without looking elsewhere; JSON-able."""
-        return {}
+        return {"method_files": self.method_files}
+
+    def refuse_reference(self) -> None:
+        """Refuse dynamics of a reference method that cannot be run here, before anything is computed.
+
+        Raises:
+            CompcalcError: there is no such method, or its package is not installed.
+        """
+        got, method = self.settings.reference_replicas, self.method
+        if not got:
+            return
+        if method is None:
+            remedy = "Take a data set whose description names its method, as a potential."
+            raise InputError("reference_replicas", got, "0 for data without a method of their own", remedy)
+        spec = parse_spec(method)
+        try:
+            scheme = get_scheme(spec.scheme)
+        except UnknownNameError as error:
+            remedy = "`compcalc calculators` lists what can be run."
+            raise InputError("reference_replicas", got, f"0 for data labelled by {method!r}", remedy) from error
+        missing = scheme.missing() if spec.python is None else []
+        if missing:
+            raise MissingDependencyError(f"{method}, which --reference-md runs", missing[0], scheme.install)
 
 
 class TaskInput(RunInput):

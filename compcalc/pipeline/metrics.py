@@ -12,6 +12,7 @@ from compcalc.metrics.stability import stability_table
 from compcalc.molecules.groups import chain_end_distance, environments
 from compcalc.pipeline.ontrajectory import labelled_runs
 from compcalc.pipeline.prepared import PreparedRun
+from compcalc.pipeline.referencemd import ReferenceRuns
 from compcalc.units import MEV_PER_EV
 
 
@@ -25,7 +26,9 @@ def compute_metrics(prepared: PreparedRun, store: ResultStore) -> dict[str, Any]
     static = _static(prepared, store) if given.frames and only != "md" else None
     md = _dynamics(prepared, store, static) if only != "static" else None
     if md is not None:
-        md["stability"] = stability_table(static["molecules"] if static else [], md["runs"], prepared.settings.seed)
+        beside = md["reference"]["runs"] if md["reference"] else ()
+        static_rows = static["molecules"] if static else []
+        md["stability"] = stability_table(static_rows, md["runs"], prepared.settings.seed, beside)
     return {
         "schema_version": 1,
         "own_molecules": given.task is None,
@@ -96,28 +99,53 @@ def _noise(prepared: PreparedRun) -> _Noise | None:
 
 
 def _dynamics(prepared: PreparedRun, store: ResultStore, static: dict | None) -> dict[str, Any]:
-    reference = {f.molecule.name: f for f in prepared.ood_frames}
     static_rows = static["molecules"] if static else []
     static_force_mae = {row["molecule"]: row["force_mae_mev_per_angstrom"] for row in static_rows}
-    labelled, noise = labelled_runs(prepared, store), _noise(prepared)
-    rows = []
-    for unit in prepared.md_units():
-        trajectory = unpack_trajectory(unit.payload.molecule, _result(store, unit))
-        frames, protocol = reference.get(trajectory.molecule.name), unit.payload.protocol
-        rows.append(
-            dynamic_metrics.run_row(
-                trajectory,
-                protocol.production_ps,
-                frames,
-                protocol=protocol,
-                noise=noise,
-                labelled=labelled.get(unit.id),
-                static_force_mae=static_force_mae.get(trajectory.molecule.name),
-            )
-        )
+    labelled, noise, reference = labelled_runs(prepared, store), _noise(prepared), ReferenceRuns(prepared, store)
+
+    def row_of(unit: Unit) -> dict[str, Any]:
+        molecule = unit.payload.molecule.name
+        about = {"noise": noise, "labelled": labelled.get(unit.id), "static_force_mae": static_force_mae.get(molecule)}
+        return _run_row(prepared, store, unit, reference, **about)
+
+    rows = _sorted(prepared, [row_of(unit) for unit in prepared.md_units()])
+    beside = _sorted(prepared, [_run_row(prepared, store, unit, reference) for unit in reference.units])
+    return {
+        "runs": rows,
+        "summary": dynamic_metrics.summarise(rows, prepared.settings.seed, beside),
+        "reference": _reference(prepared, beside) if beside else None,
+    }
+
+
+def _run_row(
+    prepared: PreparedRun, store: ResultStore, unit: Unit, reference: ReferenceRuns, **about: Any
+) -> dict[str, Any]:
+    trajectory, run = unpack_trajectory(unit.payload.molecule, _result(store, unit)), unit.payload
+    frames = next((f for f in prepared.ood_frames if f.molecule.name == run.molecule.name), None)
+    return dynamic_metrics.run_row(
+        trajectory,
+        run.protocol.production_ps,
+        frames,
+        protocol=run.protocol,
+        bonds=run.bonds,
+        reference_run=reference.beside(unit),
+        **about,
+    )
+
+
+def _reference(prepared: PreparedRun, rows: list[dict]) -> dict[str, Any]:
+    """The same of the runs of the reference method; those that failed are among them."""
+    return {
+        "method": prepared.given.method,
+        "replicas": prepared.settings.reference_replicas,
+        "runs": rows,
+        "summary": dynamic_metrics.summarise(rows, prepared.settings.seed),
+    }
+
+
+def _sorted(prepared: PreparedRun, rows: list[dict]) -> list[dict]:
     order = [one.molecule.name for one in prepared.given.starts]
-    rows.sort(key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
-    return {"runs": rows, "summary": dynamic_metrics.summarise(rows, prepared.settings.seed)}
+    return sorted(rows, key=lambda row: (order.index(row["molecule"]), row["protocol"], row["replica"]))
 
 
 def _result(store: ResultStore, unit: Unit) -> Result:

@@ -21,6 +21,8 @@ from compcalc.pipeline.inputs import RunInput
 from compcalc.pipeline.metrics import compute_metrics
 from compcalc.pipeline.predictions import PREDICTIONS, export_predictions, prediction_names
 from compcalc.pipeline.prepared import PreparedRun
+from compcalc.pipeline.seen import seen_runs
+from compcalc.pipeline.work import ReferenceRun
 from compcalc.report.html import write_html
 from compcalc.report.index import write_index
 from compcalc.report.tables import metrics_parquet, write_metrics_csv
@@ -73,7 +75,7 @@ def write_outputs(prepared: PreparedRun, store: ResultStore, out: Path, manifest
         write_json(out / "metrics.json", metrics)
         write_metrics_csv(out / "metrics.csv", metrics, manifest)
         not_written = _write_parquet(out / _PARQUET, metrics, manifest)
-        write_html(out / "report.html", manifest, metrics)
+        write_html(out / "report.html", manifest, metrics, seen_runs(prepared, store))
         names = [*_FOR_PEOPLE, *export_predictions(prepared, store, out), _PARQUET]
         sha256 = {name: _sha256(out / name) for name in names if name not in not_written}
     write_json(out / MANIFEST, {**manifest, "sha256": sha256, "not_written": not_written})
@@ -88,7 +90,7 @@ def export_trajectories(prepared: PreparedRun, store: ResultStore, out: Path) ->
     """
     folder = out / TRAJECTORIES
     known, written = _exported(folder), []
-    for unit in prepared.md_units():
+    for unit in _exports(prepared):
         name = _export_name(unit)
         if known.get(name) == [unit.hash, _sha256(folder / name)]:
             continue
@@ -109,7 +111,7 @@ def damaged_exports(prepared: PreparedRun, out: Path) -> list[str]:
     known = _exported(folder)
     return [
         name
-        for unit in prepared.md_units()
+        for unit in _exports(prepared)
         if known.get(name := _export_name(unit)) != [unit.hash, _sha256(folder / name)]
     ]
 
@@ -201,9 +203,14 @@ def _exported(folder: Path) -> dict[str, list]:
     return _read_json(folder / _EXPORTED) or {}
 
 
+def _exports(prepared: PreparedRun) -> list[Unit]:
+    return prepared.md_units() + prepared.reference_md_units()
+
+
 def _export_name(unit: Unit) -> str:
     run = unit.payload
-    return f"{run.molecule.file_stem}-{run.protocol.name}-{run.replica}.extxyz"
+    of = "reference-" if isinstance(run, ReferenceRun) else ""
+    return f"{of}{run.molecule.file_stem}-{run.protocol.name}-{run.replica}.extxyz"
 
 
 def _sha256(path: Path) -> str | None:

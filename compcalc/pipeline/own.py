@@ -67,7 +67,7 @@ class OwnInput(RunInput):
         return {"path": None, "method": reference, "description": {"sampling": sampled} if reference else {}}
 
     def kept(self) -> dict[str, Any]:
-        return {"molecules": [_plain(one) for one in self.starts], "refused": self.refused}
+        return {**super().kept(), "molecules": [_plain(one) for one in self.starts], "refused": self.refused}
 
     def reference_units(self) -> list[Unit]:
         """One unit a molecule whose geometries are to be sampled and labelled; none without a reference."""

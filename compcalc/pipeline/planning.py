@@ -40,7 +40,7 @@ class Planned:
         units: work units of the run.
         units_there: of these, units whose results are there.
         frames: geometries to evaluate.
-        steps: time steps of one molecule to make, over all runs, equilibration included.
+        steps: time steps of one molecule to make with the potential, over all runs, equilibration included.
         cpu_seconds: processor time, s.
         worker_seconds: wall time summed over the workers, s.
         wall_seconds: wall time from the command to the last result, the start of the workers included, s.
@@ -50,6 +50,7 @@ class Planned:
         steps_per_s: of one worker, time steps of one molecule, 1/s.
         atom_steps_per_s: the same times the atoms, 1/s.
         ns_per_day: how far one worker carries one molecule in a day, ns.
+        reference_steps: time steps of one molecule to make with the reference method.
     """
 
     task: str
@@ -66,6 +67,7 @@ class Planned:
     steps_per_s: float | None
     atom_steps_per_s: float | None
     ns_per_day: float | None
+    reference_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def plan(
     if not seconds > 0:
         raise InputError("seconds", seconds, "above 0 s")
     given = [read_input(settings) for settings in all_settings]
+    for name, reason in {n: r for one in given for n, r in one.refused.items()}.items():
+        notice(f"{name} is left out: {reason}")
     directory = RunDirectory(out) if out is not None else None
     if directory is not None:
         given = [with_kept_replicas(one, directory, notice) for one in given]
@@ -122,7 +126,7 @@ def plan(
 def open_tasks(runs: Sequence[PreparedRun], store: ResultStore | None) -> list[list[Unit]]:
     """Units that are computed together, in the order of a run, without those whose results are all there."""
     tasks: dict[str, list[Unit]] = {}
-    for unit in in_order(runs).values():
+    for unit in _planned(runs).values():
         tasks.setdefault(unit.group or unit.id, []).append(unit)
     return [task for task in tasks.values() if store is None or any(store.read(unit) is None for unit in task)]
 
@@ -138,19 +142,28 @@ def _plan_potential(
         LocalPool(PotentialWorker(spec), workers, output=Path(folder) / "printed.txt") as executor,
     ):
         executor.limit_to(sum(one.most_tasks for one in given))
-        frames = {f.molecule.name: f for one in given for f in one.frames}
-        potential, _ = try_potential(spec, list(frames.values()), executor)
+        tried = {one.molecule.name: one for each in given for one in each.tried}
+        potential, _ = try_potential(spec, list(tried.values()), executor)
         found = Calibration(executor.capacity, time.perf_counter() - begun)
         entries = directory.runs() if directory is not None else {}
         runs = [PreparedRun(one, potential, entries.get(one.name, {}).get("groups", ())) for one in given]
         store = ResultStore(directory.path) if directory is not None else None
         tasks = open_tasks(runs, store)
         calibrate(tasks, executor, found, seconds, on_step)
-    planned = [predicted(run.given.task.name, [run], open_tasks([run], store), found) for run in runs]
+    planned = [predicted(_name(run), [run], open_tasks([run], store), found) for run in runs]
     total = predicted("all of them", runs, tasks, found)
     largest = max((sum(map(result_bytes, task)) for task in tasks), default=0)
     # A worker holds the results of a task, and their copy for the run.
     return PotentialPlan(spec.text, found, planned, total, found.memory_mib + 2 * largest / 2**20)
+
+
+def _planned(runs: Sequence[PreparedRun]) -> dict[str, Unit]:
+    """The units that are planned: physical checks of own molecules, some seconds each, are left out."""
+    return {name: unit for name, unit in in_order(runs).items() if stage_of(unit) != "checks"}
+
+
+def _name(run: PreparedRun) -> str:
+    return run.given.task.name if run.given.task else "own molecules"
 
 
 def predicted(name: str, runs: Sequence[PreparedRun], tasks: Sequence[Sequence[Unit]], found: Calibration) -> Planned:
@@ -158,15 +171,18 @@ def predicted(name: str, runs: Sequence[PreparedRun], tasks: Sequence[Sequence[U
     units = [unit for task in tasks for unit in task]
     md = [task for task in tasks if stage_of(task[0]) == "md"]
     static = [task for task in tasks if stage_of(task[0]) == "static"]
-    frames, steps = (sum(evaluations_of(unit) for task in part for unit in task) for part in (static, md))
+    reference = [task for task in tasks if stage_of(task[0]) == "reference_md"]
+    frames, steps, reference_steps = (
+        sum(evaluations_of(unit) for task in part for unit in task) for part in (static, md, reference)
+    )
     atom_steps = sum(evaluations_of(unit) * len(unit.payload.numbers) for task in md for unit in task)
     md_s, static_s = (sum(found.costs(part, "seconds", "value")) for part in (md, static))
     walls = {level: found.costs(tasks, "seconds", level) for level in LEVELS}
     steps_per_s = _ratio(steps, md_s)
     return Planned(
         name,
-        len(in_order(runs)),
-        len(in_order(runs)) - len(units),
+        len(_planned(runs)),
+        len(_planned(runs)) - len(units),
         frames,
         steps,
         Range(*(sum(found.costs(tasks, "cpu_seconds", level)) for level in LEVELS)),
@@ -178,6 +194,7 @@ def predicted(name: str, runs: Sequence[PreparedRun], tasks: Sequence[Sequence[U
         steps_per_s,
         _ratio(atom_steps, md_s),
         None if steps_per_s is None else steps_per_s * _timestep_fs(md) * SECONDS_PER_DAY / FS_PER_NS,
+        reference_steps,
     )
 
 

@@ -12,11 +12,11 @@ from compcalc.pipeline.groups import assign_groups
 from compcalc.pipeline.inputs import RunInput, slug
 from compcalc.pipeline.potential import Potential
 from compcalc.pipeline.settings import RunSettings
-from compcalc.pipeline.work import CheckedMolecule, MDRun, StaticBlock
+from compcalc.pipeline.work import CheckedMolecule, MDRun, ReferenceRun, StaticBlock
 from compcalc.records import Frames, Geometries
 
-STAGES = ("checks", "static", "md")
-_STAGE_OF = {CheckedMolecule: "checks", StaticBlock: "static", MDRun: "md"}
+STAGES = ("checks", "static", "md", "reference_md")
+_STAGE_OF = {CheckedMolecule: "checks", StaticBlock: "static", MDRun: "md", ReferenceRun: "reference_md"}
 
 
 class PreparedRun:
@@ -34,7 +34,7 @@ class PreparedRun:
     def __init__(self, given: RunInput, potential: Potential, groups: Sequence[Sequence[str]] = ()):
         self.given, self.potential = given, potential
         self._determines = content_hash(given.spec.text, potential.described, version("compcalc"), result_versions())
-        self._runs = [] if given.settings.only == "static" else self._md_runs()
+        self._runs = self._md_runs(self.preset.replicas)
         sizes = [(name, len(run.numbers)) for name, run in self._runs]
         self.groups = list(groups)
         for protocol in self.preset.protocols:
@@ -68,7 +68,7 @@ class PreparedRun:
 
     def units(self) -> list[Unit]:
         """All of them, in the order of the stages."""
-        return self.check_units() + self.static_units() + self.md_units()
+        return self.check_units() + self.static_units() + self.md_units() + self.reference_md_units()
 
     def check_units(self) -> list[Unit]:
         """One unit a molecule whose potential energy surface is checked."""
@@ -100,14 +100,32 @@ class PreparedRun:
             units.append(self._unit("md", stem, run, content_hash(determines[name], group), group))
         return units
 
-    def _md_runs(self) -> list[tuple[str, MDRun]]:
-        return [pair for protocol in self.preset.protocols for pair in self._protocol_runs(protocol)]
+    def reference_md_units(self) -> list[Unit]:
+        """One unit a molecule, protocol and replica that is run with the reference method.
 
-    def _protocol_runs(self, protocol: Protocol) -> list[tuple[str, MDRun]]:
+        They do not depend on the potential: other potentials and tasks of the directory have the same.
+        """
+        method = self.given.method
+        runs = self._md_runs(self.settings.reference_replicas)
+        common = [method, self.given.method_files, version("compcalc"), result_versions()] if runs else []
+        units = []
+        for _, run in runs:
+            digest = content_hash("reference_md", common, self._determines_run(run))
+            stem = f"{run.molecule.file_stem}-{run.protocol.name}-{run.replica}-{digest[:8]}"
+            payload = ReferenceRun(**vars(run), method=method)
+            units.append(Unit(f"units/{slug(method, 60)}/reference-md/{stem}", payload, digest))
+        return units
+
+    def _md_runs(self, replicas: int) -> list[tuple[str, MDRun]]:
+        if self.settings.only == "static":
+            return []
+        return [pair for protocol in self.preset.protocols for pair in self._protocol_runs(protocol, replicas)]
+
+    def _protocol_runs(self, protocol: Protocol, replicas: int) -> list[tuple[str, MDRun]]:
         runs = []
         # Largest first, in an order that leaves no worker alone with a large one at the end.
         for frames in sorted(self.given.starts, key=lambda frames: -len(frames.numbers)):
-            for replica in range(self.preset.replicas):
+            for replica in range(replicas):
                 start = _start_frame(replica, len(frames))
                 run = MDRun(
                     frames.molecule,

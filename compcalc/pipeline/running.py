@@ -4,7 +4,6 @@ import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from compcalc.execution.files import CannotWriteError, make_directory
 from compcalc.execution.log import LOG, RunLog
 from compcalc.execution.run_directory import MANIFEST, RunDirectory, write_json
 from compcalc.pipeline.directory import enter, read_input, with_kept_replicas
+from compcalc.pipeline.finishing import Outputs, add_time, finish_all, now
 from compcalc.pipeline.inputs import RunInput
 from compcalc.pipeline.machines import CHECKPOINTS, open_executor
 from compcalc.pipeline.ontrajectory import lost_labels, prediction_units, relabel_units
-from compcalc.pipeline.outputs import make_manifest, read_manifest, settle, write_outputs
+from compcalc.pipeline.outputs import make_manifest, read_manifest, settle
 from compcalc.pipeline.own import OwnInput, label_own
 from compcalc.pipeline.potential import Potential, try_potential
 from compcalc.pipeline.prepared import STAGES, PreparedRun, in_order, stage_of
@@ -105,8 +105,9 @@ class _Potential:
             self._compute([prepared for prepared, _ in runs], executor)
             self._label_trajectories([prepared for prepared, _ in runs], executor)
             _add_time(runs, "units", time.perf_counter() - begun)
+            workers = 0 if self.settings.workers == 0 else executor.capacity
         with self.directory.writing_outputs():
-            return {prepared.given.name: self._finish(prepared, manifest) for prepared, manifest in runs}
+            return finish_all(self._outputs(runs), workers, self.progress.writing)
 
     def _labelled(self, given: RunInput, executor: Executor) -> RunInput:
         """With the labels of a reference method where own molecules are to have some."""
@@ -123,7 +124,7 @@ class _Potential:
         return labelled
 
     def _enter(self, potential: Potential, loading: float, workers: int) -> list[tuple[PreparedRun, dict]]:
-        runs = [enter(self.directory, one, potential, self.command, _now()) for one in self.given]
+        runs = [enter(self.directory, one, potential, self.command, now()) for one in self.given]
         settle(self.directory)
         entries, entered = self.directory.runs(), []
         for prepared in runs:
@@ -177,23 +178,17 @@ class _Potential:
             (self.directory.path / CHECKPOINTS).rmdir()
         self.log.write("end", runs=[prepared.given.name for prepared in runs])
 
-    def _finish(self, prepared: PreparedRun, manifest: dict[str, Any]) -> dict[str, Any]:
-        out = self.directory.outputs(prepared.given.name)
-        begun, manifest["finished"] = time.perf_counter(), _now()
-        metrics = write_outputs(prepared, ResultStore(self.directory.path), out, manifest)
-        manifest = read_manifest(out)
-        _add_time([(prepared, manifest)], "report", time.perf_counter() - begun)
-        timings = manifest["timings_s"]
-        timings["total"] = round(sum(seconds for what, seconds in timings.items() if what != "total"), 2)
-        write_json(out / MANIFEST, manifest)
-        return {"manifest": manifest, "metrics": metrics}
+    def _outputs(self, runs: list[tuple[PreparedRun, dict]]) -> list[Outputs]:
+        return [
+            Outputs(prepared, self.directory.path, self.directory.outputs(prepared.given.name), manifest)
+            for prepared, manifest in runs
+        ]
 
 
 def _add_time(runs: list[tuple[PreparedRun, dict]], what: str, seconds: float) -> None:
     """Add to the wall times of runs, which share what was done for all of them."""
     for _, manifest in runs:
-        timings = manifest["timings_s"]
-        timings[what] = round(timings.get(what, 0.0) + seconds / len(runs), 2)
+        add_time(manifest, what, seconds / len(runs))
 
 
 def unit_command(unit: Unit, out: Path) -> str:
@@ -212,7 +207,3 @@ def _refuse_twice(given: list[RunInput]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError("runs", f"{twice} twice", "each potential, task, preset and seed once")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

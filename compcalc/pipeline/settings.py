@@ -31,6 +31,7 @@ class RunSettings:
         retry: compute units again that ended in a crash, a limit or an error.
         molecules: the user's own, as SMILES, family names, files or directories.
         reference: method that labels their geometries, as a potential; None for no errors, only checks and dynamics.
+        reference_replicas: independent MD runs a molecule and protocol with the reference method, for comparison.
     """
 
     spec: str
@@ -48,6 +49,7 @@ class RunSettings:
     retry: bool = False
     molecules: tuple[str, ...] = ()
     reference: str | None = None
+    reference_replicas: int = 0
 
     def __post_init__(self):
         if (self.task is None) == (not self.molecules):
@@ -64,6 +66,17 @@ class RunSettings:
             raise InputError("memory_gib", self.memory_gib, "above 0 GiB")
         if self.seed < 0:
             raise InputError("seed", self.seed, "0 or more")
+        self._check_reference_md()
+
+    def _check_reference_md(self) -> None:
+        got = self.reference_replicas
+        if not 0 <= got <= 1000:
+            raise InputError("reference_replicas", got, "a whole number from 0 to 1000", "1 or 2 are usual.")
+        if got and self.only == "static":
+            raise InputError("reference_replicas", got, "0 where no dynamics are run", "Leave out only='static'.")
+        if got and self.task is None and self.reference is None:
+            remedy = "Name the method that is to be run, as a potential: reference, or --reference."
+            raise InputError("reference_replicas", got, "0 for molecules without a reference method", remedy)
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,7 @@ class Progress:
         under_way: told, about twice a second, the id of each unit being computed and how much of it is done, 0 to 1.
         notice: told what a user should know while the run goes on, in a sentence.
         examined: told what the short examination of the potential found, before the first unit.
+        writing: told how many reports are written and of how many, at the start and with each.
     """
 
     begin: Callable[[str, list[Unit]], None] = lambda stage, units: None
@@ -83,3 +97,4 @@ class Progress:
     under_way: Callable[[dict[str, float]], None] = lambda fractions: None
     notice: Callable[[str], None] = lambda text: None
     examined: Callable[[Examination], None] = lambda found: None
+    writing: Callable[[int, int], None] = lambda done, total: None

@@ -99,8 +99,14 @@ def shortened(protocol: Protocol, steps: int) -> Protocol:
     """The protocol with so many steps, divided between its phases as in the whole, and without its control."""
     equilibration = round(steps * protocol.equilibration_steps / max(1, total_steps(protocol)))
     ps = protocol.timestep_fs / FS_PER_PS
-    production = steps - equilibration
-    return replace(protocol, equilibration_ps=equilibration * ps, production_ps=production * ps, control_ps=0.0)
+    production_ps = (steps - equilibration) * ps
+    return replace(
+        protocol,
+        equilibration_ps=equilibration * ps,
+        production_ps=production_ps,
+        control_ps=0.0,
+        velocity_ps=min(protocol.velocity_ps, production_ps),
+    )
 
 
 def timed(call: Callable[[], Any]) -> tuple[Took, Any]:

@@ -1,6 +1,7 @@
 """Whether a run directory holds what it says: every result whole, every output the one that its results give."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ from compcalc.pipeline.work import PotentialWorker
 
 SAME_EV_PER_ANGSTROM = 1e-4
 """How far a recomputed number may lie from the stored one, eV, eV/angstrom or angstrom."""
+
+ROUNDING = 1e-9
+"""How far numbers that are derived from the same results may lie apart, relative to them."""
 
 
 @dataclass
@@ -95,10 +99,21 @@ def _results(name: str, prepared: PreparedRun, store: ResultStore) -> Verified:
 
 def _wrong_outputs(prepared: PreparedRun, store: ResultStore, out: Path) -> Iterator[str]:
     metrics = compute_metrics(prepared, store)
-    if _read(out / "metrics.json") != json.loads(json.dumps(metrics)):
+    if not _same(_read(out / "metrics.json"), json.loads(json.dumps(metrics))):
         yield "metrics.json"
     yield from damaged_files(prepared, out)
     yield from (f"trajectories/{name}" for name in damaged_exports(prepared, out))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two contents of JSON files agree, numbers up to rounding, which differs from process to process."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=ROUNDING) or (math.isnan(one) and math.isnan(other))
+    return one == other
 
 
 def _recompute(path: Path, prepared: PreparedRun, found: Verified, count: int) -> None:

@@ -69,6 +69,17 @@ class MDRun:
 
 
 @dataclass(frozen=True)
+class ReferenceRun(MDRun):
+    """Payload of a dynamic unit that is run with the reference method, to stand beside those of the potential.
+
+    Attributes:
+        method: spec of the reference.
+    """
+
+    method: str
+
+
+@dataclass(frozen=True)
 class CheckedMolecule:
     """Payload of a check unit: the potential energy surface of one molecule is to be examined."""
 
@@ -156,7 +167,8 @@ class PotentialWorker:
             if isinstance(payload, StaticBlock):
                 return pack_prediction(predict(calculator, payload.frames))
             if isinstance(payload, MDRun):
-                return pack_trajectory(_alone(payload, calculator, self.checkpoint((payload,))))
+                used = _potential_of(payload, calculator)
+                return pack_trajectory(_alone(payload, used, self.checkpoint((payload,))))
             if isinstance(payload, ReferenceTask):
                 return payload.compute(_labeller(payload.method))
             if isinstance(payload, CheckedMolecule):
@@ -177,12 +189,18 @@ class PotentialWorker:
         if self.checkpoints is None or not self.checkpoints.is_dir():
             return None
         names = [[run.molecule.name, asdict(run.protocol), run.replica, run.seed] for run in runs]
-        return self.checkpoints / content_hash(self.spec.text, names)[:32]
+        potential = f"reference {runs[0].method}" if isinstance(runs[0], ReferenceRun) else self.spec.text
+        return self.checkpoints / content_hash(potential, names)[:32]
 
 
 @cache
 def _labeller(method: str) -> Labeller:
     return Labeller(get_calculator(method))
+
+
+def _potential_of(run: MDRun, calculator: BaseCalculator) -> BaseCalculator:
+    """The potential under test, or the reference method."""
+    return _labeller(run.method).calculator if isinstance(run, ReferenceRun) else calculator
 
 
 def _describe(calculator: BaseCalculator) -> Description:
@@ -221,6 +239,7 @@ def _timing(calculator: BaseCalculator, part: StaticBlock | MDRun | tuple[MDRun,
     if isinstance(part, StaticBlock):
         return time_frames(lambda frames: predict(calculator, frames), part.frames, budget_s)
     runs = part if isinstance(part, tuple) else (part,)
+    calculator = _potential_of(runs[0], calculator)
 
     def compute(protocol: Protocol) -> list[Trajectory]:
         short = tuple(replace(run, protocol=protocol) for run in runs)
@@ -259,7 +278,6 @@ def lost_result(unit: Unit, lost: Lost) -> Result:
         return Result({}, {"molecule": payload.geometry.molecule.name, "cause": f"{lost.kind}: {lost.cause}"})
     if isinstance(payload, StaticBlock):
         return pack_prediction(lost_prediction(payload.frames, f"{lost.kind}: {lost.cause}"))
-    kind = OutcomeKind(lost.kind)
-    return pack_trajectory(
-        lost_trajectory(payload.molecule, payload.protocol.name, payload.replica, payload.numbers, kind, lost.cause)
-    )
+    kind, protocol = OutcomeKind(lost.kind), payload.protocol
+    made = lost_trajectory(payload.molecule, protocol.name, payload.replica, payload.numbers, kind, lost.cause)
+    return pack_trajectory(replace(made, kind=protocol.kind or ""))

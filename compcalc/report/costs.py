@@ -13,8 +13,10 @@ def cost_words(cost: Any) -> str | None:
     """
     if not isinstance(cost, dict):
         return None
+    reference = cost.get("reference_cpu_seconds")
     parts = [
         core_time(cost["cpu_seconds"]) if number(cost.get("cpu_seconds")) else "",
+        f"{core_time(reference)} more for dynamics of the reference" if number(reference) else "",
         f"{shown(cost['frames_per_s'])} frames/s a worker" if number(cost.get("frames_per_s")) else "",
         speed_words(cost),
         f"at most {size(cost['memory_mib'] * 2**20)} a worker" if number(cost.get("memory_mib")) else "",

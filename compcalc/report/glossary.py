@@ -154,6 +154,9 @@ _UNIT_OF_ENDING = (
     ("_mev_per_angstrom", "meV/angstrom"),
     ("_mev_per_atom", "meV/atom"),
     ("_mev", "meV"),
+    ("_angstrom", "angstrom"),
+    ("_degrees", "degrees"),
+    ("_per_cm", "1/cm"),
     ("_ps", "ps"),
     ("_k", "K"),
     ("seconds", "s"),
@@ -162,9 +165,12 @@ _UNIT_OF_ENDING = (
 )
 
 
+_FORCE_ERRORS = ("force_mae_by_", "trajectory_force_mae_by_")
+
+
 def ascii_unit(key: str) -> str:
     """The unit of a number, read off the end of its name in metrics.json; empty where there is none."""
-    if key.startswith("force_mae_by_"):
+    if key.startswith(_FORCE_ERRORS):
         return "meV/angstrom"
     return next((unit for ending, unit in _UNIT_OF_ENDING if key.endswith(ending)), "")
 

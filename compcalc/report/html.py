@@ -1,34 +1,39 @@
 """The HTML report: one file that needs no network."""
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compcalc.report.energy import ABSOLUTE, RELATIVE, SHIFTED, energy_metric
 from compcalc.report.failures import failed_frames, failed_runs, run_ending
-from compcalc.report.figures import drift_figure, group_figure, molecule_figure, survival_figure
+from compcalc.report.figures import SCATTERS, all_figures
 from compcalc.report.files import write_text_atomically
 from compcalc.report.glossary import MD_METRICS, METRICS, STATIC_METRICS, TERMS, label_of
+from compcalc.report.md_words import ENERGY_CAUSES
+from compcalc.report.omissions import omissions
 from compcalc.report.pictures import molecule_svg
 from compcalc.report.provenance import SPLIT_NOTE, provenance
 from compcalc.report.rows import (
     DRIFT,
     FORCE,
     SPREAD,
+    Row,
     check_entries,
     count_runs,
     estimate,
     md_runs,
-    median_drift,
     molecule_rows,
     protocol_names,
     split_word,
     summary_of,
 )
-from compcalc.report.stability import COLUMNS, correlation_lines
-from compcalc.report.verdict import ENERGY_CAUSES, verdict
+from compcalc.report.stability import columns, correlation_lines
+from compcalc.report.tiles import tiles
+from compcalc.report.trajectories import Seen, SeenRun, look
+from compcalc.report.verdict import verdict
 from compcalc.report.wording import MISSING, clipped, interval, number, outcome_words, shown
 
 STATIC_COLUMNS = (FORCE, ABSOLUTE, RELATIVE)
@@ -45,34 +50,26 @@ MD_COLUMNS = (
 """Metrics in the table of runs."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A key figure: label, value with unit, and a line below; `title` is its definition."""
-
-    label: str
-    value: str
-    unit: str
-    note: str
-    title: str
-
-
-def write_html(path: str | Path, manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+def write_html(
+    path: str | Path, manifest: Mapping[str, Any], metrics: Mapping[str, Any], runs: Iterable[SeenRun] = ()
+) -> None:
     """Write the report of a run.
 
     Args:
         path: the file; replaced in one step.
         manifest: content of run.json.
         metrics: content of metrics.json.
+        runs: every MD run, for views of events and distributions; gone through once.
     """
-    write_text_atomically(path, render_html(manifest, metrics))
+    write_text_atomically(path, render_html(manifest, metrics, runs))
 
 
-def render_html(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def render_html(manifest: Mapping[str, Any], metrics: Mapping[str, Any], runs: Iterable[SeenRun] = ()) -> str:
     """The report of a run as HTML text; see `write_html`."""
     from plotly.offline import get_plotlyjs
 
     page = environment().get_template("report.html.j2")
-    return page.render(**_context(manifest, metrics), plotly_js=get_plotlyjs())
+    return page.render(**_context(manifest, metrics, look(runs)), plotly_js=get_plotlyjs())
 
 
 def environment():
@@ -86,13 +83,23 @@ def environment():
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
-        shown=shown, clipped=clipped, number=number, outcome=outcome_words, ending=run_ending, label=label_of
-    )
+    made.filters.update(shown=shown, clipped=clipped, number=number, ending=run_ending, label=label_of, states=_states)
     return made
 
 
-def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
+def _states(row: Row) -> str:
+    """Words by which the table of molecules is filtered."""
+    count = count_runs(row.runs)
+    found = {
+        "stable": count.n and count.stable == count.n,
+        "unstable": count.unstable,
+        "other": count.other,
+        "frames": row.static.get("n_failed"),
+    }
+    return " ".join(state for state, holds in found.items() if holds)
+
+
+def _context(manifest: Mapping, metrics: Mapping, seen: Seen) -> dict[str, Any]:
     """Everything the template shows, computed here so that the template only lays it out."""
     rows = molecule_rows(metrics)
     energy, why = energy_metric(metrics)
@@ -100,37 +107,60 @@ def _context(manifest: Mapping, metrics: Mapping) -> dict[str, Any]:
         "title": str((manifest.get("potential") or {}).get("name") or manifest.get("spec") or "unnamed potential"),
         "manifest": manifest,
         "verdict": verdict(metrics, manifest.get("preflight")),
-        "tiles": _tiles(metrics, energy),
+        "tiles": tiles(metrics, energy),
+        "own": bool(metrics.get("own_molecules")),
         "rows": rows,
-        "protocol_names": protocol_names(metrics),
-        "energy_causes": ENERGY_CAUSES,
-        "checks": check_entries(metrics),
-        "stability": (metrics.get("md") or {}).get("stability") if md_runs(metrics) else None,
-        "stability_columns": COLUMNS,
-        "correlations": correlation_lines(metrics),
         "split_word": partial(split_word, metrics),
-        "runs": md_runs(metrics),
         "energy": energy,
         "energy_why": why,
-        "figures": {key: figure for key, figure in _figures(metrics, rows, energy).items() if figure},
+        "figures": _jsonable({name: asdict(one) for name, one in all_figures(metrics, rows, energy, seen).items()}),
         "summary": _summary_lines(metrics),
-        "protocols": _protocol_lines(metrics),
         "static_run": bool(metrics.get("static")),
-        "md_run": bool(metrics.get("md")),
-        "unstable": failed_runs(metrics, physical=True),
-        "other": failed_runs(metrics, physical=False),
+        "static_columns": _static_columns(rows, energy),
         "frames": failed_frames(rows),
+        "checks": check_entries(metrics),
+        **_md_context(metrics, seen),
+        "omissions": omissions(manifest, metrics, rows, seen),
         "provenance": provenance(manifest, metrics),
+        "split_note": SPLIT_NOTE,
         "glossary": [*STATIC_METRICS, *MD_METRICS],
         "terms": TERMS,
         "metric": METRICS,
         "drift": DRIFT,
-        "static_columns": _static_columns(rows, energy),
-        "md_columns": MD_COLUMNS,
-        "split_note": SPLIT_NOTE,
         "svg": molecule_svg,
         "missing": MISSING,
     }
+
+
+def _md_context(metrics: Mapping, seen: Seen) -> dict[str, Any]:
+    """The part about the dynamics."""
+    runs = md_runs(metrics)
+    return {
+        "md_run": bool(metrics.get("md")),
+        "runs": runs,
+        "md_columns": MD_COLUMNS,
+        "protocols": _protocol_lines(metrics),
+        "protocol_names": protocol_names(metrics),
+        "energy_causes": ENERGY_CAUSES,
+        "unstable": failed_runs(metrics, physical=True),
+        "other": failed_runs(metrics, physical=False),
+        "events": _jsonable([asdict(event) for event in seen.events]),
+        "event_places": {event.run: place for place, event in enumerate(seen.events)},
+        "n_events": seen.n_events,
+        "stability": (metrics.get("md") or {}).get("stability") if runs else None,
+        "stability_columns": columns(metrics),
+        "scatters": SCATTERS,
+        "correlations": correlation_lines(metrics),
+    }
+
+
+def _jsonable(value: Any) -> Any:
+    """`value` with None in place of NaN and infinity, which JSON does not know: no script would start with them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _static_columns(rows: list, energy) -> tuple[str, ...]:
@@ -138,72 +168,6 @@ def _static_columns(rows: list, energy) -> tuple[str, ...]:
     shifted = (SHIFTED,) if energy.key == SHIFTED else ()
     spread = (SPREAD,) if any(number(row.static.get(SPREAD)) is not None for row in rows) else ()
     return (*STATIC_COLUMNS, *shifted, *spread)
-
-
-def _figures(metrics: Mapping, rows: list, energy) -> dict[str, dict | None]:
-    return {
-        "force": molecule_figure(rows, METRICS[FORCE], metrics),
-        "energy": molecule_figure(rows, energy, metrics),
-        "survival": survival_figure(metrics),
-        "drift": drift_figure(rows, METRICS[DRIFT]),
-        "element": group_figure(metrics, "force_mae_by_element"),
-        "environment": group_figure(metrics, "force_mae_by_environment"),
-        "chain": group_figure(metrics, "force_mae_by_chain_end"),
-    }
-
-
-def _tiles(metrics: Mapping, energy) -> list[Tile]:
-    runs, ratio = md_runs(metrics), summary_of(metrics, "static").get("ratio") or {}
-    count = count_runs(runs)
-    stable = Tile(
-        "Stable MD runs",
-        f"{count.stable} of {count.physical}" if runs else MISSING,
-        "",
-        f"{count.other} more ended for other reasons" if count.other else ("" if runs else "not run"),
-        dict(TERMS)["Stable runs"],
-    )
-    if metrics.get("own_molecules"):
-        errors = [_metric_tile(metrics, "ood", metric) for metric in (METRICS[FORCE], energy)]
-        return [*(errors if metrics.get("static") else []), stable, _drift_tile(metrics)]
-    return [
-        _metric_tile(metrics, "id", METRICS[FORCE]),
-        _metric_tile(metrics, "ood", METRICS[FORCE]),
-        Tile("OOD/ID force error", *_times(ratio), _ci(metrics, ratio), dict(TERMS)["OOD/ID ratio"]),
-        _metric_tile(metrics, "ood", energy),
-        stable,
-        _drift_tile(metrics),
-    ]
-
-
-def _metric_tile(metrics: Mapping, split: str, metric) -> Tile:
-    found = estimate(metrics, split, metric.key)
-    return Tile(
-        f"{metric.label}, {split_word(metrics, split)}",
-        shown(found.get("value")),
-        metric.unit,
-        _ci(metrics, found),
-        metric.definition,
-    )
-
-
-def _drift_tile(metrics: Mapping) -> Tile:
-    value = median_drift(metrics)
-    runs = [run for run in md_runs(metrics) if number(run.get(DRIFT)) is not None]
-    resolved = sum(bool(run.get("drift_resolved")) for run in runs)
-    note = f"resolved in {resolved} of {len(runs)} runs" if runs else "not run"
-    return Tile("Median NVE drift", shown(value), METRICS[DRIFT].unit, note, METRICS[DRIFT].definition)
-
-
-def _times(ratio: Mapping) -> tuple[str, str]:
-    value = number(ratio.get("value"))
-    return (MISSING, "") if value is None else (f"{shown(value, 2)} ×", "")
-
-
-def _ci(metrics: Mapping, found: Mapping) -> str:
-    if number(found.get("value")) is None:
-        return "no value"
-    level = number(summary_of(metrics, "static").get("level")) or 0.95
-    return f"{level:.0%} CI {interval(found, 3)}" if interval(found) else "no interval"
 
 
 def _summary_lines(metrics: Mapping) -> list[dict[str, Any]]:
@@ -231,7 +195,9 @@ def _protocol_lines(metrics: Mapping) -> list[dict[str, Any]]:
     for protocol in protocol_names(metrics):
         runs = [run for run in md_runs(metrics) if run.get("protocol") == protocol]
         if runs:
-            lines.append({"protocol": protocol.upper(), "count": count_runs(runs), "outcomes": _outcomes(runs)})
+            lines.append(
+                {"protocol": protocol.upper(), "count": count_runs(runs, heated=True), "outcomes": _outcomes(runs)}
+            )
     return lines
 
 

@@ -33,6 +33,7 @@ def _row(name: str, manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> 
         "preset": (manifest.get("preset") or {}).get("name"),
         "seed": manifest.get("seed"),
         "level": found.level,
+        "answer": found.answer,
         "headline": found.headline,
         "id": estimate(metrics, "id", FORCE).get("value"),
         "ood": estimate(metrics, "ood", FORCE).get("value"),

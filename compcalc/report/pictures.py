@@ -1,4 +1,4 @@
-"""Skeletal formulas as inline SVG that follows the colours of the page."""
+"""What a SMILES string says: the skeletal formula as inline SVG in the colours of the page, and the chain length."""
 
 import re
 from functools import lru_cache
@@ -18,6 +18,19 @@ def molecule_svg(smiles: str) -> str | None:
 
     The extension of a SMILES string (`|...|`) is not read: it can carry free text, which would end up in the page.
     """
+    molecule = _molecule(smiles)
+    return _draw(molecule) if molecule is not None else None
+
+
+@lru_cache(maxsize=512)
+def count_carbons(smiles: str) -> int | None:
+    """Number of carbon atoms, None where `smiles` is empty or cannot be read."""
+    molecule = _molecule(smiles)
+    return None if molecule is None else sum(atom.GetAtomicNum() == 6 for atom in molecule.GetAtoms())
+
+
+def _molecule(smiles: str):
+    """As RDKit has it; None where `smiles` is empty or cannot be read."""
     from rdkit import Chem, rdBase
 
     if not smiles.strip():
@@ -26,7 +39,7 @@ def molecule_svg(smiles: str) -> str | None:
     parameters.allowCXSMILES, parameters.parseName = False, False
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles, parameters)
-        return _draw(molecule) if molecule is not None and molecule.GetNumAtoms() else None
+    return molecule if molecule is not None and molecule.GetNumAtoms() else None
 
 
 def _draw(molecule) -> str:

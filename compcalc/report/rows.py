@@ -85,12 +85,13 @@ class Row:
 
 @dataclass(frozen=True)
 class RunCount:
-    """How many runs ended in which way: `n` = `stable` + `unstable` + `other`."""
+    """How many runs ended in which way: `n` = `stable` + `unstable` + `other` + `heated`."""
 
     n: int
     stable: int
     unstable: int
     other: int
+    heated: int = 0
 
     @property
     def physical(self) -> int:
@@ -132,6 +133,11 @@ def md_runs(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return (metrics.get("md") or {}).get("runs") or []
 
 
+def reference_runs(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every MD run with the reference method; empty where it was not run."""
+    return ((metrics.get("md") or {}).get("reference") or {}).get("runs") or []
+
+
 def split_word(metrics: Mapping[str, Any], split: str) -> str:
     """`ID`, `OOD`, or `own` for molecules of the user's own, of which nobody knows what a model has seen."""
     return "own" if metrics.get("own_molecules") and split else split.upper()
@@ -160,12 +166,24 @@ def median_drift(metrics: Mapping[str, Any]) -> float | None:
     return usual if usual is not None else median(values) if values else None
 
 
-def count_runs(runs: Iterable[Mapping[str, Any]]) -> RunCount:
-    """Count outcomes; an outcome that compcalc does not know is `other`, never stable."""
+def count_runs(runs: Iterable[Mapping[str, Any]], heated: bool = False) -> RunCount:
+    """Count outcomes; an outcome that compcalc does not know is `other`, never stable.
+
+    Args:
+        runs: of any protocols.
+        heated: whether runs on a ramp of temperature count like others. They are made to break: otherwise those with a
+            physical outcome are counted apart, neither for nor against the potential.
+    """
+    runs = list(runs)
     kinds = [outcome_kind(run.get("outcome")) for run in runs]
+    apart = [
+        not heated and ensemble(run) == "heat" and kind is not None and kind.physical
+        for run, kind in zip(runs, kinds, strict=True)
+    ]
+    kinds = [kind for kind, left_out in zip(kinds, apart, strict=True) if not left_out]
     stable = sum(kind is OutcomeKind.COMPLETED for kind in kinds)
     unstable = sum(kind is not None and kind.unstable for kind in kinds)
-    return RunCount(len(kinds), stable, unstable, len(kinds) - stable - unstable)
+    return RunCount(len(runs), stable, unstable, len(kinds) - stable - unstable, sum(apart))
 
 
 def group_means(metrics: Mapping[str, Any], split: str, key: str) -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compcalc.report.glossary import ascii_unit
-from compcalc.report.rows import md_runs, static_entries
+from compcalc.report.rows import md_runs, reference_runs, static_entries
 from compcalc.schemas import unit_of
 
 RUN_COLUMNS = ("run", "potential", "task", "variant")
@@ -20,6 +20,7 @@ def tidy_lines(metrics: Mapping[str, Any], manifest: Mapping[str, Any] | None = 
     `value` holds numbers alone, flags as 0 and 1; words, such as outcomes and causes, and lists of atoms stand in
     `text`. A metric that was not computed keeps its line with neither. Metrics kept by group carry the group in
     brackets: `force_mae_by_element[C]`. `n` is what a number is taken over: frames of a molecule, or one MD run.
+    Before the protocol of a run with the reference method stands `reference`.
 
     Args:
         metrics: content of metrics.json.
@@ -31,7 +32,8 @@ def tidy_lines(metrics: Mapping[str, Any], manifest: Mapping[str, Any] | None = 
         splits.setdefault(str(entry.get("molecule")), []).append(entry.get("split") or "")
         frames = (entry.get("n_frames") or 0) - (entry.get("n_failed") or 0)
         yield from _lines_of(entry, run | {"protocol": "static", "n": frames})
-    for entry in md_runs(metrics):
+    of_reference = [{**entry, "protocol": f"reference {entry.get('protocol')}"} for entry in reference_runs(metrics)]
+    for entry in (*md_runs(metrics), *of_reference):
         split = entry.get("split") or "+".join(splits.get(str(entry.get("molecule")), []))
         yield from _lines_of(entry, run | {"split": split, "n": 1})
 

@@ -4,37 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from compcalc.report.md_words import HIGH_DRIFT_MEV_PER_ATOM_PER_PS, md_sentences, run_length
 from compcalc.report.rows import (
     FORCE,
     SPREAD,
     RunCount,
     check_entries,
     count_runs,
-    ensemble,
     estimate,
     md_runs,
     median_drift,
     molecule_rows,
-    protocol_names,
     static_entries,
     summary_of,
 )
-from compcalc.report.wording import clipped, interval, number, outcome_words, plural, shown
+from compcalc.report.wording import clipped, interval, number, plural, shown
 
 UNSTABLE, CAUTION, NOTHING_SEEN, UNKNOWN = "unstable", "caution", "no instability seen", "not measured"
-
-GFN2_DRIFT_MEV_PER_ATOM_PER_PS = 0.011
-"""NVE drift of the reference method itself: GFN2-xTB, `accuracy=0.1`, hexanedioic acid, 0.5 fs."""
-
-HIGH_DRIFT_MEV_PER_ATOM_PER_PS = 1.0
-"""Above this the energy of an atom at 300 K (39 meV of kinetic energy) is wrong by a tenth after 4 ps."""
-
-ENERGY_CAUSES = {
-    "not_gradient": "the energy changes because the forces are not the gradient of the energy",
-    "jumps": "the energy jumps: the potential is not continuous",
-    "time_step": "the energy changes because the time step is too large for this molecule",
-}
-"""What `energy_cause` of an MD run says, in words."""
 
 LARGE_RATIO = 2.0
 """OOD/ID force error above which a run without failures still gets a caution."""
@@ -46,11 +32,15 @@ class Verdict:
 
     Attributes:
         level: `unstable`, `caution`, `no instability seen` or `not measured`.
+        question: what everybody wants to know.
+        answer: to the question, in a few words.
         headline: one sentence.
         sentences: what stands behind it, most important first.
     """
 
     level: str
+    question: str
+    answer: str
     headline: str
     sentences: tuple[str, ...]
 
@@ -71,15 +61,14 @@ def verdict(metrics: Mapping[str, Any], preflight: Mapping[str, Any] | None = No
     sentences = [
         *faults,
         *_check_sentences(metrics),
+        *md_sentences(metrics),
         *_ratio_sentences(metrics),
-        *_run_sentences(metrics, count),
-        *_drift_sentences(metrics),
-        *_energy_sentences(metrics),
-        *_heating_sentences(metrics),
         *_spread_sentences(metrics),
         *_failed_frame_sentences(metrics),
     ]
-    return Verdict(level, _headline(level, metrics, count), tuple(sentences))
+    subject = "these" if metrics.get("own_molecules") else "unseen"
+    question = f"May I run MD with it on {subject} molecules?"
+    return Verdict(level, question, _answer(level, count), _headline(level, metrics, count), tuple(sentences))
 
 
 def _faults(preflight: Mapping | None) -> list[str]:
@@ -100,6 +89,14 @@ def _level(metrics: Mapping, count: RunCount, faults: list[str]) -> str:
     return NOTHING_SEEN if count.stable else UNKNOWN
 
 
+def _answer(level: str, count: RunCount) -> str:
+    if level == UNSTABLE:
+        return "No" if 2 * count.unstable >= count.physical else "Not unattended: some runs break"
+    if level == CAUTION and count.physical:
+        return "With care"
+    return "For runs this short, nothing speaks against it" if level == NOTHING_SEEN else "Not known"
+
+
 def _headline(level: str, metrics: Mapping, count: RunCount) -> str:
     if level == UNSTABLE:
         return f"{count.unstable} of {plural(count.physical, 'physical MD run')} became unstable."
@@ -112,8 +109,10 @@ def _headline(level: str, metrics: Mapping, count: RunCount) -> str:
     if level == CAUTION and count.physical:
         return "No MD run became unstable, but read the points below before using the potential."
     if level == NOTHING_SEEN:
-        return f"No instability seen in {plural(count.stable, 'MD run')}{_length(metrics)}; longer runs may still fail."
-    return "Stability was not tested: no MD was run."
+        return (
+            f"No instability seen in {plural(count.stable, 'MD run')}{run_length(metrics)}; longer runs may still fail."
+        )
+    return f"Stability was not tested: {'only heated runs were made' if count.n else 'no MD was run'}."
 
 
 def _failed_checks(metrics: Mapping) -> dict[str, list[str]]:
@@ -168,62 +167,6 @@ def _one_sided_sentences(metrics: Mapping) -> list[str]:
     )
 
 
-def _run_sentences(metrics: Mapping, count: RunCount) -> list[str]:
-    if not count.n:
-        return ["MD was not run."]
-    sentences = [f"{count.stable} of {plural(count.physical, 'physical MD run')}{_length(metrics)} completed."]
-    if count.unstable:
-        sentences.append(f"Unstable: {_listing(metrics, physical=True)}.")
-    if count.other:
-        listing = _listing(metrics, physical=False)
-        sentences.append(f"Ended for other reasons, counting neither for nor against the potential: {listing}.")
-    return sentences
-
-
-def _drift_sentences(metrics: Mapping) -> list[str]:
-    drift = _median_drift(metrics)
-    if drift is None:
-        return []
-    runs = [run for run in md_runs(metrics) if number(run.get("drift_mev_per_atom_per_ps")) is not None]
-    unresolved = sum(run.get("drift_resolved") is False for run in runs)
-    text = f"Median NVE drift {shown(drift, 2)} meV/atom/ps, {_drift_words(drift)}"
-    if unresolved:
-        text += f"; not resolved in {unresolved} of {plural(len(runs), 'run')}, where the slope is below its own noise"
-    return [f"{text}."]
-
-
-def _drift_words(drift: float) -> str:
-    if drift <= 3 * GFN2_DRIFT_MEV_PER_ATOM_PER_PS:
-        return f"like GFN2-xTB itself (about {GFN2_DRIFT_MEV_PER_ATOM_PER_PS})"
-    if drift <= HIGH_DRIFT_MEV_PER_ATOM_PER_PS:
-        return f"above GFN2-xTB itself (about {GFN2_DRIFT_MEV_PER_ATOM_PER_PS})"
-    return f"high (GFN2-xTB itself: about {GFN2_DRIFT_MEV_PER_ATOM_PER_PS}): energy is not conserved in long NVE runs"
-
-
-def _energy_sentences(metrics: Mapping) -> list[str]:
-    """What changes the energy of runs that should keep it, where something was found."""
-    runs = [run for run in md_runs(metrics) if ensemble(run) == "nve"]
-    causes = [str(run.get("energy_cause")) for run in runs]
-    return [
-        f"In {causes.count(cause)} of {plural(len(runs), 'NVE run')} {words}."
-        for cause, words in ENERGY_CAUSES.items()
-        if cause in causes
-    ]
-
-
-def _heating_sentences(metrics: Mapping) -> list[str]:
-    """How far ramps of temperature went."""
-    runs = [run for run in md_runs(metrics) if ensemble(run) == "heat" and number(run.get("ended_at_temperature_k"))]
-    broke = [number(run.get("breaking_temperature_k")) for run in runs]
-    known = sorted(x for x in broke if x is not None)
-    if not runs:
-        return []
-    if not known:
-        end = max(number(run["ended_at_temperature_k"]) for run in runs)
-        return [f"None of {plural(len(runs), 'heated run')} broke, up to {shown(end)} K."]
-    return [f"{len(known)} of {plural(len(runs), 'heated run')} broke, the first at {shown(known[0])} K."]
-
-
 def _spread_sentences(metrics: Mapping) -> list[str]:
     values = {split: number(estimate(metrics, split, SPREAD).get("value")) for split in ("id", "ood")}
     if None in values.values():
@@ -258,12 +201,8 @@ def _large_ratio(metrics: Mapping) -> bool:
 
 
 def _high_drift(metrics: Mapping) -> bool:
-    drift = _median_drift(metrics)
+    drift = median_drift(metrics)
     return drift is not None and drift > HIGH_DRIFT_MEV_PER_ATOM_PER_PS
-
-
-def _median_drift(metrics: Mapping) -> float | None:
-    return median_drift(metrics)
 
 
 def _force(metrics: Mapping, split: str) -> str:
@@ -272,21 +211,3 @@ def _force(metrics: Mapping, split: str) -> str:
 
 def _percent(metrics: Mapping) -> str:
     return f"{number(summary_of(metrics, 'static').get('level')) or 0.95:.0%}"
-
-
-def _length(metrics: Mapping) -> str:
-    asked = sorted({x for run in md_runs(metrics) if (x := number(run.get("asked_ps"))) is not None})
-    if not asked:
-        return ""
-    return f" of {asked[0]:g} ps" if len(asked) == 1 else f" of {asked[0]:g} to {asked[-1]:g} ps"
-
-
-def _listing(metrics: Mapping, physical: bool) -> str:
-    """`2 bond broken (nve), 1 crashed (nvt)` for runs that did not complete."""
-    parts = []
-    for protocol in protocol_names(metrics):
-        runs = [run for run in md_runs(metrics) if run.get("protocol") == protocol]
-        kept = [run for run in runs if (c := count_runs([run])) and (c.unstable if physical else c.other)]
-        names = [outcome_words(run.get("outcome")) for run in kept]
-        parts += [f"{names.count(name)} {name} ({protocol.upper()})" for name in dict.fromkeys(names)]
-    return ", ".join(parts)

@@ -71,6 +71,13 @@ class LoadedRun:
         return rows_frame(self._runs, "md_run")
 
     @cached_property
+    def reference_runs(self) -> "DataFrame":
+        """The same of the MD runs of the reference method. Empty where none was made."""
+        from compcalc.results.frames import rows_frame
+
+        return rows_frame(self._reference_runs, "md_run")
+
+    @cached_property
     def table(self) -> "DataFrame":
         """Every metric in tidy form, as in metrics.csv: one row a molecule or MD run and metric, units in a column."""
         from compcalc.results.frames import tidy_frame
@@ -102,12 +109,17 @@ class LoadedRun:
     @property
     def trajectories(self) -> "Trajectories":
         """Molecule, protocol and replica -> frames of the MD run as ASE Atoms, read when they are asked for."""
-        return Trajectories(self.path, self._runs, "")
+        return Trajectories(self.path, self._runs)
+
+    @property
+    def reference_trajectories(self) -> "Trajectories":
+        """The same of the MD runs of the reference method."""
+        return Trajectories(self.path, self._reference_runs, before="reference-")
 
     @property
     def events(self) -> "Trajectories":
         """The same of the last steps of each run that did not complete."""
-        return Trajectories(self.path, self._runs, ".event")
+        return Trajectories(self.path, self._runs, after=".event")
 
     @property
     def _static(self) -> list[Mapping[str, Any]]:
@@ -116,6 +128,10 @@ class LoadedRun:
     @property
     def _runs(self) -> list[Mapping[str, Any]]:
         return (self.metrics.get("md") or {}).get("runs") or []
+
+    @property
+    def _reference_runs(self) -> list[Mapping[str, Any]]:
+        return ((self.metrics.get("md") or {}).get("reference") or {}).get("runs") or []
 
     @cached_property
     def predicted(self) -> "list[Atoms]":
@@ -148,12 +164,14 @@ class Trajectories(Mapping):
     Args:
         path: folder of the outputs of a run.
         runs: rows of its MD runs.
-        kind: `.event` for the last steps of runs that did not complete.
+        before: what the names of the files begin with.
+        after: what they end with, `.event` for the last steps of runs that did not complete.
     """
 
-    def __init__(self, path: Path, runs: list[Mapping[str, Any]], kind: str):
+    def __init__(self, path: Path, runs: list[Mapping[str, Any]], *, before: str = "", after: str = ""):
         keys: list[RunKey] = [(run["molecule"], run["protocol"], run["replica"]) for run in runs]
-        paths = {key: path / "trajectories" / f"{_stem(key[0])}-{key[1]}-{key[2]}{kind}.extxyz" for key in keys}
+        names = {key: f"{before}{_stem(key[0])}-{key[1]}-{key[2]}{after}.extxyz" for key in keys}
+        paths = {key: path / "trajectories" / name for key, name in names.items()}
         self.paths = {key: file for key, file in paths.items() if file.is_file()}
 
     def __getitem__(self, key: RunKey) -> "list[Atoms]":

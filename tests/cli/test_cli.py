@@ -163,8 +163,16 @@ def test_a_plan_as_a_table_and_for_programs(compcalc, tmp_path, tiny_data, tiny_
     code, out, _ = compcalc(*words, "--json")
     (found,) = json.loads(out)
     assert (found["potential"], found["total"]["units"], found["workers"]) == ("mmff94", 5, 1)
+    assert found["total"]["reference_steps"] == 0
     assert {m["kind"] for m in found["calibration"]["measured"]} == {"static", "nve", "nvt"}
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_counts_the_reference_apart(compcalc, tiny_data, tiny_task, tiny_preset):
+    words = ("--data", str(tiny_data), "--workers", "1", "--seconds", "0.2", "--reference-md", "1")
+    code, out, _ = compcalc("plan", "mmff94", "--task", "length", *words)
+    assert code == 0 and "240 steps" in out and "240 of reference" in out
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_a_run_with_technical_failures_exits_with_3(compcalc, tmp_path, tiny_data, tiny_task, tiny_preset):

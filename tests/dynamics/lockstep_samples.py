@@ -16,7 +16,7 @@ from compcalc.records import Batch, BatchResult, Molecule, Trajectory
 ARRAYS = (
     "numbers", "log_time_fs", "potential_energy", "kinetic_energy", "temperature", "frame_time_fs", "positions",
     "velocities", "event_time_fs", "event_positions", "event_energy", "control_time_fs", "control_energy", "work",
-    "coarse_work", "heat", "net_force", "net_torque",
+    "coarse_work", "heat", "net_force", "net_torque", "dense_time_fs", "dense_velocities",
 )  # fmt: skip
 
 

@@ -4,15 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dynamics_samples import WATER, Tethers, water_springs
+from dynamics_samples import WATER, Springs, Tethers, water_springs
 from lockstep_samples import Looped, assert_same, water, with_ase
 
 from compcalc.dynamics.balance import Balance
 from compcalc.dynamics.limits import Limits
 from compcalc.dynamics.lockstep import run_lockstep
 from compcalc.dynamics.protocols import Protocol
-from compcalc.records import OutcomeKind
-from compcalc.units import KB_EV_PER_K
+from compcalc.dynamics.start import Start
+from compcalc.metrics.temperature import temperature
+from compcalc.records import Molecule, OutcomeKind
+from compcalc.units import EV_PER_U_ANGSTROM2_PER_FS2, KB_EV_PER_K
 
 NVE = Protocol("nve", production_ps=1.5, equilibration_ps=0.0, frame_every_fs=20.0)
 NVT = dataclasses.replace(NVE, name="nvt")
@@ -149,3 +151,53 @@ def test_a_net_force_moves_the_molecule_and_does_not_warm_it(engine):
     pulled, free = runs[engine](make()), runs[engine](water_springs())
     np.testing.assert_allclose(pulled.temperature, free.temperature, atol=1e-5)
     assert pulled.kinetic_energy[-1] > free.kinetic_energy[-1] + 0.3
+
+
+class Turned(Springs):
+    """Springs, and the torque about z that turns the molecule ever faster, which no energy has."""
+
+    def __init__(self, *args, rate=0.06):
+        super().__init__(*args)
+        self.rate = rate
+
+    def calculate(self, atoms=None, properties=None, system_changes=("positions",)):
+        super().calculate(atoms, properties, system_changes)
+        arms = atoms.positions - atoms.get_center_of_mass()
+        turn = self.rate * atoms.get_masses()[:, None] * np.cross([0, 0, 1.0], arms)
+        self.results["forces"] = self.results["forces"] + turn
+
+
+def along_x(name, numbers, places):
+    positions = np.zeros((len(numbers), 3))
+    positions[:, 0] = places
+    bonds = np.array([[k, k + 1] for k in range(len(numbers) - 1)])
+    return Start(Molecule(name, ""), np.array(numbers), positions, bonds)
+
+
+NITROGEN, CARBON_DIOXIDE = along_x("N2", [7, 7], [0, 1.4]), along_x("CO2", [8, 6, 8], [-1.16, 0, 1.16])
+TURNED = {
+    "diatomic": (NITROGEN, ([[0, 1]], [40.0], [1.4]), 1),
+    "linear": (CARBON_DIOXIDE, ([[0, 1], [1, 2], [0, 2]], [40.0, 40.0, 20.0], [1.16, 1.16, 2.32]), 4),
+    "bent": (water(), ([[0, 1], [0, 2], [1, 2]], [20.0, 20.0, 10.0], [0.96, 0.96, 1.52]), 3),
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+@pytest.mark.parametrize("engine", ["ase", "lockstep"])
+def test_a_net_torque_turns_the_molecule_and_does_not_warm_it(engine, name):
+    begin, springs, freedom = TURNED[name]
+    protocol = dataclasses.replace(NVE, production_ps=0.1, equilibration_ps=0.0, frame_every_fs=1.0)
+    limits = Limits(heating_k=1e9)
+    if engine == "ase":
+        t = with_ase(begin, Turned(*springs), protocol, limits=limits)
+    else:
+        (t,) = run_lockstep([begin], Looped(lambda z: Turned(*springs)), protocol, limits=limits)
+    assert (t.outcome.kind, t.degrees_of_freedom) == (OutcomeKind.COMPLETED, freedom)
+    late = t.log_time_fs > 60
+    assert temperature(t.kinetic_energy[late].mean(), freedom) > 1500
+    assert 20 < t.temperature[late].mean() < 700
+    if name == "diatomic":
+        axis, relative = (array[:, 1] - array[:, 0] for array in (t.positions, t.velocities))
+        along = np.einsum("fk,fk->f", axis, relative) / np.linalg.norm(axis, axis=1)
+        vibration = 0.5 * (14.007 / 2) * along**2 * EV_PER_U_ANGSTROM2_PER_FS2
+        np.testing.assert_allclose(t.temperature, 2 * vibration / KB_EV_PER_K, atol=1e-6)

@@ -297,13 +297,21 @@ def test_a_molecule_whose_springs_are_longer_than_its_bonds_breaks():
 # Presets
 
 
-@pytest.mark.parametrize(("name", "ps", "replicas"), [("quick", 1, 1), ("standard", 10, 3), ("full", 100, 5)])
-def test_presets(name, ps, replicas):
+@pytest.mark.parametrize(
+    ("name", "replicas", "lengths_ps"),
+    [
+        ("quick", 1, {"nve": 1, "nvt": 1}),
+        ("standard", 3, {"nve": 10, "nvt": 10, "heat": 12}),
+        ("full", 5, {"nve": 100, "nvt": 100, "heat": 60}),
+    ],
+)
+def test_presets(name, replicas, lengths_ps):
     preset = get_preset(name)
     assert preset.replicas == replicas and set(PRESETS) == {"quick", "standard", "full"}
-    assert [p.name for p in preset.protocols] == ["nve", "nvt"]
+    assert {p.name: p.production_ps for p in preset.protocols} == lengths_ps
     for protocol in preset.protocols:
-        assert protocol.production_steps == ps * 2000 and protocol.equilibration_steps == 1000
+        assert protocol.production_steps == lengths_ps[protocol.name] * 2000 and protocol.equilibration_steps == 1000
+        assert protocol.end_temperature_k == (1500.0 if protocol.name == "heat" else 300.0)
         assert (protocol.timestep_fs, protocol.temperature_k, protocol.friction_per_fs) == (0.5, 300.0, 0.01)
 
 

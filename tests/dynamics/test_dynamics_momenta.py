@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import molecule
 from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
 
-from compcalc.dynamics.momenta import inertia_tensor, remove_rigid_motion
+from compcalc.dynamics.momenta import inertia_tensor, remove_rigid_motion, rigid_kinetic_energy
 from compcalc.metrics.temperature import degrees_of_freedom, temperature
 
 CO2 = Atoms("OCO", [[0, 0, -1.16], [0, 0, 0], [0, 0, 1.16]])
@@ -87,3 +87,50 @@ def test_inertia_of_water():
     centred = water.positions - water.get_center_of_mass()
     moments = np.linalg.eigvalsh(inertia_tensor(centred, water.get_masses()))
     np.testing.assert_allclose(moments, water.get_moments_of_inertia(), rtol=1e-10)
+
+
+def rigid(atoms, velocities, rotations):
+    args = (np.asarray(velocities), atoms.get_masses(), [len(atoms)], [rotations])
+    return rigid_kinetic_energy(atoms.get_positions(), *args)[0]
+
+
+@pytest.mark.parametrize(
+    ("atoms", "rotations"),
+    [(molecule("H2O"), 3), (molecule("CH3CH2OH"), 3), (CO2, 2), (molecule("H2"), 2), (Atoms("H"), 0)],
+    ids=lambda value: str(value),
+)
+def test_rigid_motion_carries_what_taking_it_out_takes(atoms, rotations):
+    atoms = thermal(atoms)
+    before, after = atoms.get_velocities(), without_rigid_motion(atoms)
+    kinetic = [0.5 * float(np.sum(atoms.get_masses()[:, None] * v**2)) for v in (before, after)]
+    assert rigid(atoms, before, rotations) == pytest.approx(kinetic[0] - kinetic[1], rel=1e-9)
+    assert rigid(atoms, after, rotations) < 1e-12
+    turning = np.array([0.1, 0.2, 0.0]) + np.cross([0.02, -0.01, 0.03], atoms.positions)
+    whole = 0.5 * float(np.sum(atoms.get_masses()[:, None] * turning**2))
+    assert rigid(atoms, turning, rotations) == pytest.approx(whole, rel=1e-9)
+    assert rigid(atoms, -turning, rotations) == pytest.approx(whole, rel=1e-9)
+
+
+def test_molecules_side_by_side_are_counted_apart():
+    both = [thermal(molecule("H2O"), 1), thermal(CO2, 2)]
+    joined = [
+        np.concatenate([getattr(atoms, f"get_{name}")() for atoms in both])
+        for name in ("positions", "velocities", "masses")
+    ]
+    apart = [rigid(atoms, atoms.get_velocities(), turns) for atoms, turns in zip(both, (3, 2), strict=True)]
+    np.testing.assert_allclose(rigid_kinetic_energy(*joined, [3, 3], [3, 2]), apart, rtol=1e-12)
+
+
+def test_the_bending_of_a_linear_molecule_is_no_rotation():
+    """Bent by a degree and bending about its axis: one that has two axes to turn about keeps that as vibration."""
+    bent = CO2.copy()
+    bent.positions[1, 0] = 0.02
+    about_its_axis = np.cross([0, 0, 0.05], bent.positions - bent.get_center_of_mass())
+    assert rigid(bent, about_its_axis, 2) < 1e-9 * rigid(bent, about_its_axis, 3)
+
+
+def test_geometries_that_are_lost_have_no_rigid_motion_to_speak_of():
+    positions = np.array([[0, 0, 0], [0, np.nan, 1.0], [0, 0, 0], [0, 0, 1.0]])
+    velocities = np.array([[0, 0, 1.0]] * 4)
+    found = rigid_kinetic_energy(positions, velocities, np.ones(4), [2, 2], [2, 2])
+    assert np.isnan(found[0]) and found[1] == pytest.approx(1.0)

@@ -16,7 +16,7 @@ from compcalc.dynamics.pulse import Pulse
 from compcalc.dynamics.start import Start
 from compcalc.records import BatchResult, Molecule, OutcomeKind
 
-NVE = Protocol("nve", 0.02, 0.01, frame_every_fs=3.0, control_ps=0.01)
+NVE = Protocol("nve", 0.02, 0.01, frame_every_fs=3.0, control_ps=0.01, velocity_ps=0.015, velocity_every_fs=1.0)
 NVT = Protocol("nvt", 0.02, 0.01, frame_every_fs=3.0)
 HEAT = Protocol("heat", 0.02, 0.01, frame_every_fs=3.0)
 NITROGEN = Start(Molecule("nitrogen", ""), np.array([7, 7]), np.array([[0, 0, 0], [0, 0, 1.4]]), np.array([[0, 1]]))
@@ -80,6 +80,7 @@ def test_a_killed_group_goes_on_as_if_nothing_had_been(tmp_path, protocol, call)
     for got, expected in zip(group(path, protocol), group(None, protocol), strict=True):
         assert_same(got, expected)
         assert len(np.unique(got.frame_time_fs)) == len(got.frame_time_fs)
+        assert np.array_equal(got.dense_time_fs, np.arange(16.0) if protocol is NVE else [])
     assert list(tmp_path.iterdir()) == []
 
 

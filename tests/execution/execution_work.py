@@ -49,6 +49,14 @@ def by_command():
             time.sleep(60)
         elif command == "hang":
             ctypes.PyDLL(None).sleep(value)  # holds the interpreter's lock, as a deadlock in C does
+        elif command == "compute":
+            begun = time.process_time()
+            while time.process_time() - begun < value:
+                pass
+        elif command == "go on":
+            for step in range(20):
+                time.sleep(value / 20)
+                tell(step / 20)
         elif command == "memory":
             hold = [np.ones(value // 8) for _ in range(1000)]
             return Result({}, {"held": len(hold)})

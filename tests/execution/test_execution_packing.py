@@ -66,6 +66,8 @@ def _trajectory(outcome, steps=6, frames=2):
         heat=RNG.normal(size=steps),
         net_force=RNG.normal(size=frames),
         net_torque=RNG.normal(size=frames),
+        dense_time_fs=np.arange(4.0),
+        dense_velocities=RNG.normal(size=(4, 3, 3)).astype(np.float32),
     )
 
 
@@ -99,12 +101,13 @@ def test_atom_indices_may_be_numpy_integers(tmp_path):
 
 def test_a_trajectory_that_was_stored_without_its_extras():
     result = pack_trajectory(_trajectory(Outcome(OutcomeKind.COMPLETED, 0.1)))
-    extras = ("event", "control", "work", "coarse", "heat", "net")
+    extras = ("event", "control", "work", "coarse", "heat", "net", "dense")
     arrays = {name: array for name, array in result.arrays.items() if not name.startswith(extras)}
     meta = {name: fact for name, fact in result.meta.items() if name != "kind"}
     after = unpack_trajectory(WATER, replace(result, arrays=arrays, meta=meta))
     assert after.event_positions.shape == (0, 3, 3) and after.event_time_fs.shape == after.event_energy.shape == (0,)
-    assert after.control_time_fs.shape == after.control_energy.shape == (0,)
+    assert after.control_time_fs.shape == after.control_energy.shape == after.dense_time_fs.shape == (0,)
+    assert after.dense_velocities.shape == (0, 3, 3)
     assert (after.kind, after.ensemble) == ("", "nvt")
     assert after.work is after.coarse_work is after.heat is after.net_force is after.net_torque is None
 

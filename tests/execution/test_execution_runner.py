@@ -17,6 +17,7 @@ from compcalc.errors import CompcalcError, InputError, UnknownNameError
 from compcalc.execution import Followed, Here, Limits, LocalPool, Result, ResultStore, Unit, run_units
 from compcalc.execution.environment import usable_cores
 from compcalc.execution.log import RunLog, read_log
+from compcalc.execution.temporary import TemporaryFolder
 
 
 def _squares(n: int) -> list[Unit]:
@@ -154,6 +155,16 @@ def test_a_unit_beyond_its_time_limit_is_stopped_and_the_rest_goes_on(tmp_path, 
     assert (lost["0"].kind, lost["0"].cause) == ("timeout", "stopped at the time limit of 0.5 s")
 
 
+@pytest.mark.parametrize("fault", ["sleep", "hang"])
+def test_a_unit_that_neither_goes_on_nor_computes_is_stopped_without_a_limit(tmp_path, fault, monkeypatch):
+    monkeypatch.setattr("compcalc.execution.watch._LONGEST_SILENCE_S", 0.7)
+    units, store = _commands((fault, 60), ("compute", 2.0), ("go on", 2.0)), ResultStore(tmp_path)
+    _, lost = _run(units, work.by_command, store, 3)
+    assert {name: (one.kind, one.cause) for name, one in lost.items()} == {
+        "0": ("timeout", "it neither went on nor computed for 0.7 s")
+    }
+
+
 def test_starting_does_not_count_for_the_time_limit(tmp_path):
     done, lost = _run(_squares(3), work.slow_to_start, ResultStore(tmp_path), 1, Limits(timeout_s=0.3))
     assert len(done) == 3 and not lost
@@ -287,6 +298,21 @@ def test_workers_share_the_cores_that_they_are_given_and_write_where_they_are_to
         run_units(units[1:], pool, store, on_lost=None)
     assert [store.read(unit).meta["OMP_NUM_THREADS"] for unit in units] == ["3", "5"]
     assert not list(tmp_path.glob("compcalc-*"))
+
+
+def test_folders_of_processes_that_were_killed_are_removed_and_others_are_not(tmp_path):
+    code = (
+        "import os, signal, sys, pathlib\nfrom compcalc.execution.temporary import TemporaryFolder\n"
+        f"folder = TemporaryFolder(pathlib.Path({str(tmp_path)!r}))\n"
+        "(folder.path / 'job').touch()\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (forsaken,) = tmp_path.glob("*/job")
+    mine, other = TemporaryFolder(tmp_path), TemporaryFolder(tmp_path)
+    assert not forsaken.parent.exists() and mine.path.is_dir() and other.path.is_dir()
+    for folder in (mine, other):
+        folder.cleanup()
+    assert not list(tmp_path.iterdir())
 
 
 def test_workers_take_devices_in_turn(tmp_path, monkeypatch):

@@ -46,7 +46,9 @@ class Small:
 
 
 def without_clocks(metrics: Any) -> Any:
-    """Metrics without the wall times in them."""
+    """Metrics without the wall times in them, and without the digits in which sums differ from process to process."""
+    if isinstance(metrics, float):
+        return float(f"{metrics:.9g}")
     if isinstance(metrics, dict):
         return {key: without_clocks(value) for key, value in metrics.items() if key not in CLOCKS}
     return [without_clocks(value) for value in metrics] if isinstance(metrics, list) else metrics

@@ -1,7 +1,7 @@
 """The parts of a row that follow protocol, reference and labels, from trajectories made by hand."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ class _Protocol:
     production_ps: float = 1.0
     timestep_fs: float = 0.5
     temperature_k: float = 300.0
-    final_temperature_k: float | None = None
+    end_temperature_k: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Noise:
     forces: float = 0.0
 
 
-RAMP = _Protocol(production_ps=12.0, final_temperature_k=1500.0)
+RAMP = _Protocol(production_ps=12.0, end_temperature_k=1500.0)
 
 
 def _water(rng, frames=200, length=0.96, degrees=104.5) -> np.ndarray:
@@ -161,8 +161,27 @@ def test_vibrations_need_frames_that_are_close_enough():
     assert run_row(run, 1.0, _reference(), reference_run=run)["vibrational_overlap"] == pytest.approx(1)
     alone = run_row(run, 1.0, _reference())
     assert (alone["vibrational_overlap"], alone["band_shift_per_cm"]) == (None, {})
+    summary = summarise([row, {**row, "band_shift_per_cm": {"O-H stretch": 100.0}}, alone])["nve"]
+    assert summary["band_shift_per_cm"]["O-H stretch"] == pytest.approx(0, abs=5)
+    assert summary["vibrational_overlap"] == row["vibrational_overlap"]
+    assert summarise([alone])["nve"]["vibrational_overlap"] is None
     sparse = run_row(_trajectory(velocities=_stretching(3600), spacing_fs=10.0), 1.0, _reference())
     assert (sparse["band_per_cm"], sparse["vibrational_resolution_per_cm"]) == ({}, None)
+
+
+def test_dense_velocities_make_the_spectrum_where_frames_are_sparse():
+    sparse = _trajectory(velocities=_stretching(2000), spacing_fs=10.0)
+    dense = replace(sparse, dense_time_fs=2.0 * np.arange(2000), dense_velocities=_stretching(3600))
+    true = _trajectory(velocities=_stretching(3700), spacing_fs=2.0)
+    row = run_row(dense, 1.0, None, bonds=np.array(BONDS), reference_run=true)
+    assert row["band_per_cm"]["O-H stretch"] == pytest.approx(3600, abs=10)
+    assert row["band_shift_per_cm"]["O-H stretch"] == pytest.approx(-100, abs=5)
+    assert run_row(sparse, 1.0, None, bonds=np.array(BONDS), reference_run=true)["vibrational_overlap"] is None
+    against_sparse = run_row(dense, 1.0, None, bonds=np.array(BONDS), reference_run=sparse)
+    assert (against_sparse["vibrational_overlap"], against_sparse["band_shift_per_cm"]) == (None, {})
+    assert against_sparse["band_per_cm"] == pytest.approx(row["band_per_cm"], abs=5)
+    broken = replace(dense, outcome=Outcome(OutcomeKind.BOND_BROKEN, 0.5))
+    assert run_row(broken, 1.0, None, bonds=np.array(BONDS))["band_per_cm"] == {}
 
 
 def test_a_run_too_short_for_bands_has_none():
@@ -198,6 +217,8 @@ def test_a_heated_run_breaks_at_the_temperature_of_that_moment():
     crashed = run_row(_trajectory("heat", OutcomeKind.CRASHED, 3.0), 12.0, None, protocol=RAMP)
     assert (crashed["breaking_temperature_k"], crashed["ended_at_temperature_k"]) == (None, 600)
     assert run_row(_trajectory("nvt", OutcomeKind.BOND_BROKEN), 1.0, None, protocol=_Protocol())["ramp_end_k"] is None
+    cooled = run_row(_trajectory("heat"), 1.0, None, protocol=_Protocol(end_temperature_k=100.0))
+    assert (cooled["ramp_end_k"], summarise([cooled])["heat"]["breaking_temperature_k"]) == (None, None)
 
 
 def test_breaking_temperature_over_molecules_and_replicas():
@@ -209,7 +230,7 @@ def test_breaking_temperature_over_molecules_and_replicas():
     found = summarise(rows)["heat"]["breaking_temperature_k"]
     assert found["median"]["value"] == 900
     assert found["mean"] == pytest.approx(300 + 100 * (3 + 5 + 6 + 7 + 9 + 12) / 6)
-    assert found["n_broke"] == 5
+    assert (found["n_runs"], found["n_broke"], found["n_censored"]) == (6, 5, 1)
     assert found["difference"] is None
     hotter = [
         run_row(_trajectory("heat", OutcomeKind.BOND_BROKEN, t, name=n), 12.0, None, protocol=RAMP)
@@ -218,6 +239,8 @@ def test_breaking_temperature_over_molecules_and_replicas():
     against = summarise(rows, 0, hotter)["heat"]["breaking_temperature_k"]["difference"]
     assert against["value"] == pytest.approx(found["mean"] - (300 + 100 * (8 + 8 + 12) / 3))
     assert against["low"] < against["value"] < against["high"] < 0
+    of_another = [{**row, "protocol": "ramp"} for row in hotter]
+    assert summarise(rows, 0, of_another)["heat"]["breaking_temperature_k"]["difference"] is None
     assert summarise([run_row(_trajectory("nvt"), 1.0, None)])["nvt"]["breaking_temperature_k"] is None
 
 

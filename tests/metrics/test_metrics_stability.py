@@ -42,11 +42,32 @@ def test_replicas_and_protocols_of_a_molecule_come_together():
     assert (row["molecule"], row["smiles"], row["split"], row["n_atoms"]) == ("a", "A", "ood", 5)
     assert row[STATIC] == 40.0
     assert (row["drift_mev_per_atom_per_ps"], row["drift_resolved"], row["energy_jumps"]) == (3.0, True, 3)
-    assert (row["n_runs"], row["n_stable"]) == (7, 5)
+    assert (row["n_runs"], row["n_stable"]) == (5, 4), "ramps are made to break"
     assert row["survived_share"] == pytest.approx((4 + 0.5) / 5)
     assert row["distance_distribution_mae"] == 0.2
     assert row["breaking_temperature_k"] == 1200.0
     assert row["trajectory_force_mae_mev_per_angstrom"] is None
+
+
+def test_the_reference_method_stands_beside_its_molecule():
+    runs = [_run("a", drift_mev_per_atom_per_ps=1.0, vibrational_overlap=0.7), _run("b", "nvt", "exploded", 0.5)]
+    true = [
+        _run("a", drift_mev_per_atom_per_ps=0.1, drift_resolved=False, vibrational_overlap=0.9),
+        _run("a", "nvt", "bond_broken", 0.25),
+        _run("a", "nvt", "crashed", 0.1),
+        _run("a", "heat", ended_at_temperature_k=1100.0),
+        _run("c"),
+    ]
+    first, second = stability_table([], runs, 0, true)["molecules"]
+    assert (first["drift_mev_per_atom_per_ps"], first["reference_drift_mev_per_atom_per_ps"]) == (1.0, 0.1)
+    assert (first["vibrational_overlap"], first["reference_vibrational_overlap"]) == (0.7, 0.9)
+    assert first["survived_share"] == 1 and first["reference_survived_share"] == pytest.approx((1 + 0.25) / 2)
+    counts = ("reference_n_runs", "reference_n_stable", "reference_n_other")
+    assert [first[key] for key in counts] == [2, 1, 1]
+    assert first["reference_breaking_temperature_k"] == 1100.0
+    assert {second[key] for key in second if key.startswith("reference_")} == {None}
+    alone = stability_table([], runs, 0)["molecules"][0]
+    assert list(alone) == list(first) and alone["reference_n_runs"] is None
 
 
 def test_molecules_keep_their_order_and_those_without_static_frames_their_place():

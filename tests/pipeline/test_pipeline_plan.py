@@ -8,7 +8,7 @@ import pytest
 from test_pipeline_lockstep import laid_out
 from test_pipeline_run import settings
 
-from compcalc.dynamics.protocols import PRESETS, Protocol
+from compcalc.dynamics.protocols import PRESETS, Preset, Protocol
 from compcalc.errors import InputError
 from compcalc.execution import Here, ResultStore
 from compcalc.pipeline import run
@@ -18,6 +18,7 @@ from compcalc.pipeline.disk import export_bytes, result_bytes
 from compcalc.pipeline.planning import open_tasks, plan, predicted
 from compcalc.pipeline.scaling import SizeLaw, smallest_middle_largest
 from compcalc.pipeline.schedule import list_schedule
+from compcalc.pipeline.settings import RunSettings
 from compcalc.pipeline.timing import Timing, Took, shortened, time_frames, time_steps, total_steps
 
 
@@ -220,6 +221,15 @@ def test_what_is_there_is_left_out(finished, tiny_data, in_this_process):
     ]
 
 
+def test_own_molecules_are_planned_and_refused_ones_named(in_this_process, tiny_preset):
+    notices = []
+    own = RunSettings("mmff94", None, molecules=("CCO", "[CH3]"), workers=1)
+    (found,) = plan([own], seconds=0.2, notice=notices.append)
+    (row,) = found.runs
+    assert (row.task, row.units, row.frames) == ("own molecules", 2, 0) and row.steps > 0
+    assert len(notices) == 1 and "[CH3] is left out: unpaired electrons" in notices[0]
+
+
 def test_bytes_of_results_and_trajectories_are_those_of_the_run(finished, tiny_data):
     out, _ = finished
     units = laid_out(tiny_data, batch_atoms=1024).units()
@@ -227,6 +237,22 @@ def test_bytes_of_results_and_trajectories_are_those_of_the_run(finished, tiny_d
     assert sum(map(result_bytes, units)) == pytest.approx(stored, rel=0.3)
     exported = sum(path.stat().st_size for path in out.glob("trajectories/*.extxyz"))
     assert sum(map(export_bytes, units)) == pytest.approx(exported, rel=0.02)
+
+
+def test_dense_velocities_count_on_the_disk(tiny_data, tmp_path, tiny_task, monkeypatch):
+    """As a preset has them: sparse frames, and velocities of half of the run, which are most of its bytes."""
+    nve = Protocol("nve", 1.0, equilibration_ps=0.01, frame_every_fs=50.0, velocity_ps=0.5)
+    sizes = []
+    for protocol in (nve, replace(nve, velocity_ps=0.0)):
+        monkeypatch.setitem(PRESETS, "quick", Preset("quick", (protocol,), 1))
+        out = tmp_path / str(protocol.velocity_ps)
+        run(settings(tiny_data, "mmff94", only="md"), out)
+        (unit,) = laid_out(tiny_data, only="md").md_units()
+        (path,) = out.glob("units/mmff94/md/*.npz")
+        assert result_bytes(unit) == pytest.approx(path.stat().st_size, rel=0.15)
+        sizes.append((result_bytes(unit), path.stat().st_size))
+    planned, stored = (with_them - without for with_them, without in zip(*sizes, strict=True))
+    assert planned == pytest.approx(stored, rel=0.15) and planned == pytest.approx(251 * 14 * 3 * 4, rel=0.01)
 
 
 def test_no_time_to_measure_is_refused(tiny_data, tiny_task):

@@ -85,6 +85,27 @@ def test_a_run_leaves_what_the_readme_promises(xtb_run):
     assert not list(out.rglob("*.partial"))
 
 
+SUFFIXES = (
+    ("_mev_per_atom_per_ps", "meV/atom/ps"), ("_mev_per_atom", "meV/atom"), ("_mev_per_angstrom", "meV/angstrom"),
+    ("_mev", "meV"), ("_angstrom", "angstrom"), ("_degrees", "degrees"), ("_per_cm", "1/cm"), ("_ps", "ps"),
+    ("_k", "K"),
+)  # fmt: skip
+
+
+def test_every_line_of_the_table_has_the_unit_of_its_name(xtb_run):
+    out, _ = xtb_run
+    with (out / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = {}
+    for row in rows:
+        name = row["metric"].partition("[")[0]
+        expected = next((unit for suffix, unit in SUFFIXES if name.endswith(suffix)), None)
+        if expected is not None:
+            assert row["unit"] == expected, name
+            found[name] = expected
+    assert {*found.values()} >= {"meV/atom/ps", "meV/atom", "meV/angstrom", "angstrom", "degrees", "1/cm", "ps", "K"}
+
+
 def test_trajectories_open_in_ase(xtb_run):
     out, _ = xtb_run
     frames = read(out / "trajectories/alkane-04-nve-0.extxyz", ":")

@@ -1,5 +1,10 @@
 """A synthetic run of any size, with every kind of ending and missing value."""
 
+import numpy as np
+
+from compcalc.records import Frames, Molecule, Outcome, OutcomeKind, Trajectory
+from compcalc.report.trajectories import SeenRun
+
 ELEMENTS, ENVIRONMENTS = ("C", "H", "O"), ("alkane+0", "alkane+1", "alcohol+0", "alcohol+2", "alcohol+10")
 
 
@@ -127,3 +132,42 @@ def make_metrics(n_id: int = 5, n_ood: int = 7, md: bool = True) -> dict:
         },
     }
     return {"schema_version": 1, "static": static, "md": md_half if md else None}
+
+
+def make_seen(
+    name: str,
+    protocol: str = "nvt",
+    outcome: str = "bond_broken",
+    n_atoms: int = 4,
+    event_frames: int = 5,
+    seed: int = 0,
+) -> SeenRun:
+    """A chain of carbons, 1.5 angstrom apart, whose last atom leaves; a completed run stands still."""
+    start = np.zeros((n_atoms, 3))
+    start[:, 0] = 1.5 * np.arange(n_atoms)
+    start += np.random.default_rng(seed).normal(scale=0.2, size=start.shape)
+    bonds = np.stack([np.arange(n_atoms - 1), np.arange(1, n_atoms)], axis=1)
+    kind = OutcomeKind(outcome)
+    moving = np.repeat(start[None], 0 if kind is OutcomeKind.COMPLETED else event_frames, axis=0)
+    moving[:, -1, 0] += 0.5 * np.arange(len(moving))
+    trajectory = Trajectory(
+        Molecule(name, "C" * n_atoms),
+        protocol,
+        0,
+        np.full(n_atoms, 6),
+        *np.zeros((4, 0)),
+        3 * n_atoms,
+        np.array([0.0, 10.0]),
+        np.repeat(start[None], 2, axis=0),
+        np.zeros((2, n_atoms, 3)),
+        Outcome(kind, 0.312, f"bond C{n_atoms - 2}-C{n_atoms - 1} broke", (n_atoms - 2, n_atoms - 1)),
+        100,
+        event_time_fs=310.0 + np.arange(len(moving)),
+        event_positions=moving,
+        event_energy=-5.0 + 0.1 * np.arange(len(moving)),
+    )
+    reference = Frames(
+        Molecule(name, "C" * n_atoms), np.full(n_atoms, 6), start[None], np.zeros(1), np.zeros((1, n_atoms, 3)), bonds,
+        np.zeros(1),
+    )  # fmt: skip
+    return SeenRun(trajectory, bonds, reference)

@@ -24,6 +24,8 @@ def test_a_cost_in_one_line():
     assert cost_words({**COST, "steps_per_s": None, "ns_per_day": None}) == (
         "72 core-minutes, 1012 frames/s a worker, at most 512 MiB a worker"
     )
+    with_reference = cost_words({**COST, "reference_cpu_seconds": 7200.0})
+    assert with_reference.startswith("72 core-minutes, 2.0 core-hours more for dynamics of the reference, ")
 
 
 @pytest.mark.parametrize("nothing", [None, {}, "a word", dict.fromkeys(COST)])

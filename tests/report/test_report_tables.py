@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from compcalc.errors import MissingDependencyError
+from compcalc.metrics.dynamics import GROUPS, NUMBERS
 from compcalc.report.files import write_text_atomically
 from compcalc.report.tables import COLUMNS, metrics_parquet, write_metrics_csv
 
@@ -37,6 +38,44 @@ def test_round_trip(tmp_path, failing_metrics):
         assert runs[*name, "outcome"]["text"] == run["outcome"]
         assert runs[*name, "cause"]["text"] == run["cause"]
         assert runs[*name, "drift_mev_per_atom_per_ps"]["unit"] == "meV/atom/ps"
+
+
+WORDS = {
+    "mev": "meV", "atom": "atom", "ps": "ps", "angstrom": "angstrom", "cm": "cm", "k": "K", "degrees": "degrees",
+    "fs": "fs", "seconds": "s",
+}  # fmt: skip
+
+
+def unit_of_name(name: str) -> str:
+    """The unit that the last words of a name spell: `drift_mev_per_atom_per_ps` is meV/atom/ps, `band_per_cm` 1/cm."""
+    words = name.split("_")
+    begin = next((i for i in range(len(words)) if {*words[i:]} <= {*WORDS, "per"}), len(words))
+    units = [WORDS[word] for word in words[begin:] if word != "per"]
+    return "/".join(["1", *units] if words[begin : begin + 1] == ["per"] else units)
+
+
+def test_names_are_read_as_they_are_spelled():
+    assert unit_of_name("drift_mev_per_atom_per_ps") == "meV/atom/ps"
+    assert (unit_of_name("band_shift_per_cm"), unit_of_name("ramp_end_k"), unit_of_name("n_atoms")) == ("1/cm", "K", "")
+
+
+def test_every_number_whose_name_has_a_unit_carries_it(tmp_path, metrics):
+    """Every key that a run can have, filled, beside the ones of the samples."""
+    numbers, groups = dict.fromkeys(NUMBERS, 1.5), {key: {"a": 1.5} for key in GROUPS}
+    metrics["md"]["runs"] = [{**metrics["md"]["runs"][0], **numbers, **groups}]
+    metrics["md"]["reference"] = {"runs": metrics["md"]["runs"]}
+    write_metrics_csv(tmp_path / "metrics.csv", metrics)
+    seen = set()
+    for line in read(tmp_path / "metrics.csv"):
+        name = line["metric"].partition("[")[0]
+        if unit_of_name(name):
+            assert line["unit"] == unit_of_name(name), name
+            seen.add(line["unit"])
+    assert {*NUMBERS, *GROUPS} <= {line["metric"].partition("[")[0] for line in read(tmp_path / "metrics.csv")}
+    assert {"meV/angstrom", "meV/atom/ps", "angstrom", "degrees", "1/cm", "K", "ps", "s", "meV"} <= seen
+    by_time = [line for line in read(tmp_path / "metrics.csv") if line["metric"] == "trajectory_force_mae_by_time[a]"]
+    assert {line["unit"] for line in by_time} == {"meV/angstrom"}
+    assert {line["protocol"] for line in by_time} == {"nve", "reference nve"}
 
 
 def test_lines_are_unique(tmp_path, metrics):

@@ -10,7 +10,7 @@ from compcalc.report.wording import index_ranges, shown
 
 
 def everything(found) -> str:
-    return " ".join([found.level, found.headline, *found.sentences])
+    return " ".join([found.level, found.answer, found.headline, *found.sentences])
 
 
 def test_clean_run(metrics):
@@ -27,6 +27,23 @@ def test_each_ending_has_its_level(metrics, kind):
     end_run(metrics["md"]["runs"][0], kind, "a cause")
     expected = UNSTABLE if kind.unstable else NOTHING_SEEN if kind is OutcomeKind.COMPLETED else CAUTION
     assert verdict(metrics).level == expected
+
+
+def test_the_question_is_answered_in_a_few_words(metrics):
+    assert verdict(metrics).question == "May I run MD with it on unseen molecules?"
+    assert verdict({**metrics, "own_molecules": True}).question.endswith("on these molecules?")
+    assert verdict(metrics).answer == "For runs this short, nothing speaks against it"
+    assert verdict({**metrics, "md": None}).answer == "Not known"
+    end_run(metrics["md"]["runs"][0], OutcomeKind.CRASHED, "")
+    assert verdict(metrics).answer == "With care"
+    for run, answer in zip(metrics["md"]["runs"][1:8], ["Not unattended: some runs break"] * 6 + ["No"], strict=True):
+        end_run(run, OutcomeKind.EXPLODED, "")
+        assert verdict(metrics).answer == answer
+
+
+def test_survival_has_the_limits_that_resample_molecules(metrics):
+    metrics["md"]["summary"]["nve"]["survival"].update(clustered_low=[1, 0.5, 0.41], clustered_high=[1, 1, 0.99])
+    assert any("NVE 86% (41%–99%), NVT 86% (55%–97%)" in sentence for sentence in verdict(metrics).sentences)
 
 
 def test_what_was_faulted_before_the_run_comes_first(metrics):
@@ -142,3 +159,74 @@ def test_numbers_in_three_digits(value, text):
 
 def test_index_ranges():
     assert index_ranges([7, 3, 5, 6]) == "3, 5–7"
+
+
+# Heated runs, and the reference method's own
+
+
+def heated(metrics, *broke_k, end_k=1500.0, n_whole=0, **found):
+    """The runs of `metrics`, and heated ones that broke at these temperatures, or not at all."""
+    base = {**metrics["md"]["runs"][0], "protocol": "heat", "ensemble": "heat", "asked_ps": 12.0}
+    for replica, kelvin in enumerate((*broke_k, *[None] * n_whole)):
+        ended = {"outcome": "bond_broken" if kelvin else "completed", "replica": replica, "cause": "C1-C2"}
+        reached = {"breaking_temperature_k": kelvin, "ended_at_temperature_k": kelvin or end_k}
+        metrics["md"]["runs"].append({**base, **ended, **reached})
+    metrics["md"]["summary"]["heat"] = {"breaking_temperature_k": found}
+    return metrics
+
+
+def test_a_heated_run_that_breaks_does_not_count_against_the_potential(metrics):
+    median = {"value": 1100.0, "low": 900.0, "high": None}
+    found = verdict(heated(metrics, 900.0, 1100.0, n_whole=1, median=median, mean=1170.0))
+    assert found.level == NOTHING_SEEN and "14 of 14 physical MD runs of 1 ps completed." in found.sentences
+    (line,) = [s for s in found.sentences if "heated" in s]
+    assert "2 of 3 heated runs broke, the first at 900 K; 1 never broke (censored)" in line
+    assert "Median breaking temperature 1100 K (95% CI from 900 to beyond the ramp)" in line
+
+
+def test_heated_runs_that_hold_are_all_censored(metrics):
+    (line,) = [s for s in verdict(heated(metrics, n_whole=3)).sentences if "heated" in s]
+    assert line == "None of 3 heated runs broke, up to 1500 K (all censored)."
+
+
+def test_more_than_half_that_hold_have_a_mean_and_no_median(metrics):
+    empty = {"value": None, "low": 900.0, "high": None}
+    (line,) = [
+        s for s in verdict(heated(metrics, 900.0, n_whole=2, median=empty, mean=1300.0)).sentences if "heated" in s
+    ]
+    assert "More than half survive the ramp; mean 1300 K, a survivor counting as its end." in line
+
+
+def test_nothing_but_heated_runs_is_no_test_of_stability(metrics):
+    heated(metrics, 900.0, n_whole=1)
+    metrics["md"]["runs"] = metrics["md"]["runs"][-2:]
+    found = verdict(metrics)
+    assert found.level == UNKNOWN and "only heated runs" in found.headline
+    assert not any("0 of 0" in sentence for sentence in found.sentences)
+
+
+def test_a_heated_run_that_crashed_is_still_said(metrics):
+    heated(metrics, n_whole=1)["md"]["runs"][-1]["outcome"] = "crashed"
+    found = verdict(metrics)
+    assert found.level == CAUTION and "1 crashed (HEAT)" in everything(found)
+
+
+def test_the_reference_s_own_runs_are_said_and_judge_nothing(metrics):
+    runs = [dict(run) for run in metrics["md"]["runs"][:4]]
+    end_run(runs[1], "bond_broken", "C1-C2 broke")
+    end_run(runs[3], "crashed", "the process died with signal 11")
+    for run in metrics["md"]["runs"][:2]:
+        run.update(vibrational_overlap=0.8, band_shift_per_cm={"O-H stretch": -31.6, "C-H stretch": 12.0})
+    runs[0]["vibrational_overlap"] = 0.9
+    for run in runs[::2]:
+        run["drift_mev_per_atom_per_ps"] = 0.005
+    before = verdict(metrics).level
+    metrics["md"]["reference"] = {"method": "GFN2-xTB", "replicas": 1, "runs": runs, "summary": {}}
+    found = verdict(metrics)
+    assert found.level == before == NOTHING_SEEN
+    (whole,) = [s for s in found.sentences if s.startswith("GFN2-xTB itself")]
+    assert "2 of 3 physical MD runs stable" in whole and "0.0050 meV/atom/ps (0.019 with the potential)" in whole
+    assert "GFN2-xTB failed on alkane/07, NVT, replica 0 (bond broken" in everything(found)
+    assert "signal 11" in everything(found)
+    assert "overlap with the reference's by 0.80 (0.90 between two runs of the reference)" in everything(found)
+    assert "Shift of the bands, 1/cm: O-H stretch -32, C-H stretch +12." in everything(found)

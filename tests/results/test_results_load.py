@@ -85,6 +85,19 @@ def test_trajectories_are_atoms(whole):
         trajectories["alkane/04", "heat", 0]
 
 
+def test_dynamics_of_the_reference_method_stand_apart(tiny_data, tmp_path):
+    run(asked(tiny_data, only="md", reference_replicas=1), tmp_path / "run")
+    loaded = load_run(tmp_path / "run")
+    assert len(loaded.md_runs) == len(loaded.reference_runs) == 2 and list(loaded.trajectories) == [
+        *loaded.reference_trajectories
+    ]
+    mine, reference = (
+        some["alkane/04", "nve", 0][-1].positions for some in (loaded.trajectories, loaded.reference_trajectories)
+    )
+    assert not np.allclose(mine, reference, atol=1e-3)
+    assert set(loaded.table.protocol) == {"nve", "nvt", "reference nve", "reference nvt"}
+
+
 def test_halves_that_were_not_run_are_empty_tables(tiny_data, tmp_path):
     run(asked(tiny_data, only="static"), tmp_path / "static")
     run(asked(tiny_data, only="md"), tmp_path / "md")

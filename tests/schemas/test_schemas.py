@@ -50,7 +50,7 @@ def sorts_of_run(tiny_task, tiny_preset, tiny_data, tmp_path):
     """Name -> settings: whole, halves, with failures, and on own molecules without a reference."""
     (tmp_path / "half.py").write_text(HALF_BROKEN)
     return {
-        "whole": on_task(tiny_data),
+        "whole": on_task(tiny_data, reference_replicas=1),
         "static": on_task(tiny_data, only="static"),
         "md": on_task(tiny_data, only="md"),
         "failing": on_task(tiny_data, f"file:{tmp_path}/half.py:HalfBroken"),
