@@ -50,6 +50,28 @@ def damaged(path: Path, error: Exception, command: str) -> DataError:
     return DataError(f"{path} is damaged ({type(error).__name__}: {error}). Make it again with `{command}`.")
 
 
+def training_note(model: Path, sha256: str) -> str | None:
+    """What the card beside a model file says of its training, in a sentence; None where there is no card of this file.
+
+    Args:
+        model: the model file; `card.json` lies in its folder, or a card of its own name beside it.
+        sha256: of the model file.
+    """
+    for path in (model.with_name("card.json"), model.with_suffix(".json")):
+        try:
+            card = json.loads(path.read_text())
+            if card["sha256"] != sha256:
+                continue
+            frames, data = card["frames"], card["data"]
+            return (
+                f"{card['architecture']} on {card['task']}, {frames['train']} training and {frames['validation']} "
+                f"validation frames, data {data['hash'][:12]}, seed {card['seed']}; chosen by: {card['selection']}"
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -57,8 +57,7 @@ def train_seeds(
             "data": {"method": dataset.description.get("method"), "hash": dataset.fingerprint(list(task.train), "A")},
             "frames": dict(zip(("train", "validation"), split.count(), strict=True)),
         }
-        path = out / f"{name}-{task.task}-{task.variant}-{seed}"
-        folder = TrainingFolder(path, architecture, request)
+        folder = TrainingFolder(out / _folder_name(name, settings, task, seed), architecture, request)
         with folder.open():
             record = folder.finished()
             if record is not None:
@@ -69,6 +68,11 @@ def train_seeds(
         found.append(record)
     _say_spread(found, console)
     return found
+
+
+def _folder_name(name: str, settings: Any, task: Task, seed: int) -> str:
+    words = "-".join(filter(None, [name, getattr(settings, "label", ""), task.task, task.variant, str(seed)]))
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in words)
 
 
 def _train(

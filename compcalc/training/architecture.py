@@ -78,7 +78,8 @@ class Architecture:
         summary: one line for the list.
         settings: frozen dataclass whose fields all have defaults; they become options of the command, and what its
             docstring says of them becomes their help. The field called `correction` is left out: it holds the settings
-            of the architecture that the field `arch` names, whose options are added.
+            of the architecture that the field `arch` names, whose options are added. A property `label` becomes part of
+            the name of the training.
         fit: fits it. A fit that was cut off is called again with the same job, and goes on from what it finds in the
             job's directory.
         scheme: of the spec by which the model file is loaded.

@@ -38,6 +38,11 @@ class DeltaSettings:
         if self.correction is None:
             object.__setattr__(self, "correction", get_architecture(self.arch).settings())
 
+    @property
+    def label(self) -> str:
+        """Tells corrections of different potentials apart, in the names of their folders."""
+        return f"{self.base}-{self.arch}"
+
 
 def fit_delta(job: Job, settings: DeltaSettings) -> Fit:
     """Fit a correction to the labels minus what the base gives for them.

@@ -126,13 +126,13 @@ def test_other_settings_in_the_same_folder_are_refused(train):
 def test_delta_learning_from_the_command_line(train, tmp_path):
     code, _, _ = train("delta", "--base", "mmff94", "--arch", "additive", "--ridge", "0.5")
     assert code == 0
-    found = card(tmp_path, "delta-tiny-base-0")
+    found = card(tmp_path, "delta-mmff94-additive-tiny-base-0")
     assert found["settings"] == {
         "base": "mmff94", "arch": "additive", "correction": {"energy_weight": None, "ridge": 0.5},
     }  # fmt: skip
     assert found["errors"]["id_test"]["force_mae_mev_per_angstrom"] < 10  # of 500 and more
     assert found["spec"] == "delta:delta.json"
-    assert get_calculator(f"delta:{tmp_path}/models/delta-tiny-base-0").can_batch
+    assert get_calculator(f"delta:{tmp_path}/models/delta-mmff94-additive-tiny-base-0").can_batch
 
 
 @pytest.mark.parametrize(
