@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,9 @@ class TrainingFolder:
         """By which the model is loaded."""
         return f"{self.architecture.scheme}:{self.model}"
 
-    def open(self) -> FileLock:
-        """Make the folder, or take up one that holds the same training; returns the lock that keeps others out.
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Make the folder, or take up one that holds the same training, and keep others out of it meanwhile.
 
         Raises:
             RunDirectoryError: it cannot be written, holds another training or other files, or another process trains in
@@ -62,11 +64,10 @@ class TrainingFolder:
             ) from error
         try:
             self._refuse_other()
-        except BaseException:
+            write_json(self.path / REQUEST, self.request)
+            yield
+        finally:
             lock.release()
-            raise
-        write_json(self.path / REQUEST, self.request)
-        return lock
 
     def finished(self) -> FittedModel | None:
         """The record of a training that was ended before; None where there is none.

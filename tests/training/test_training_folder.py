@@ -123,30 +123,34 @@ def test_another_training_is_refused_by_what_differs(make):
         pass
     with make(settings={"steps": 4, "shape": (1, 2)}).open():
         pass
-    with pytest.raises(RunDirectoryError, match=r"holds another training: settings.steps is 4 there and 5 here"):
-        make(settings={"steps": 5, "shape": (1, 2)}).open()
+    with (
+        pytest.raises(RunDirectoryError, match=r"holds another training: settings.steps is 4 there and 5 here"),
+        make(settings={"steps": 5, "shape": (1, 2)}).open(),
+    ):
+        pytest.fail("opened")
 
 
 def test_a_folder_of_other_files_is_refused(make):
     folder = make()
     folder.path.mkdir(parents=True)
     (folder.path / "thesis.tex").write_text("precious")
-    with pytest.raises(RunDirectoryError, match=r"holds other files \(thesis.tex\)"):
-        folder.open()
+    with pytest.raises(RunDirectoryError, match=r"holds other files \(thesis.tex\)"), folder.open():
+        pytest.fail("opened")
     assert {path.name for path in folder.path.iterdir()} <= {"thesis.tex", ".lock"}
 
 
 def test_two_trainings_at_once_are_refused(make):
-    with make().open(), pytest.raises(RunDirectoryError, match="another process trains here"):
-        make().open()
+    kept = make()
+    with kept.open(), pytest.raises(RunDirectoryError, match="another process trains here"), make().open():
+        pytest.fail("opened")
     with make().open():
-        pass
+        assert kept is not None
 
 
 def test_a_place_that_cannot_be_written_is_named(make, tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(RunDirectoryError, match="steps-0 cannot be written"):
-        make().open()
+    with pytest.raises(RunDirectoryError, match="steps-0 cannot be written"), make().open():
+        pytest.fail("opened")
 
 
 def test_a_missing_package_is_named_before_anything_is_begun():

@@ -271,3 +271,24 @@ def test_a_tiny_mace_that_learns_no_more_stops_early(tmp_path):
     assert history.last < 40
     assert history.last == history.best + 2
     assert model.is_file()
+
+
+@pytest.mark.slow
+def test_a_tiny_mace_that_was_cut_off_goes_on(tmp_path):
+    split = training_split(TASK, mmff94_data(tmp_path), seed=0)
+    seen = []
+
+    def stop(epoch, errors):
+        seen.append(epoch)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    settings = replace(TINY, epochs=4)
+    with pytest.raises(KeyboardInterrupt):
+        train_mace(split, ENERGIES, tmp_path / "work", settings, seed=0, on_epoch=stop)
+    assert seen == [1, 2]
+    assert list((tmp_path / "work/checkpoints").iterdir())
+    model, history = train_mace(split, ENERGIES, tmp_path / "work", settings, seed=0)
+    assert model.is_file()
+    assert (history.sessions, history.last) == (2, 4)
+    assert history.first >= 2  # not from the beginning

@@ -99,16 +99,17 @@ class AdditiveCalculator(PotentialCalculator):
             symbols = [chemical_symbols[z] for z in numbers]
             molecule = MoleculeTerms.of(numbers, bonds)
             assigned = assign(molecule, symbols, self._parameters, self.label_name)
-            self._tell(symbols, assigned)
+            self._tell(numbers, assigned)
             self._assigned[key] = assigned
         return FixedBonds(numbers, bonds), self._assigned[key]
 
-    def _tell(self, symbols: list[str], assigned: Assigned) -> None:
+    def _tell(self, numbers: np.ndarray, assigned: Assigned) -> None:
         if assigned.widened:
             first = ", ".join(f"{kind} {name}" for kind, name in assigned.widened[:3])
             more = f" and {len(assigned.widened) - 3} more" if len(assigned.widened) > 3 else ""
+            formula = Atoms(numbers).get_chemical_formula()
             warnings.warn(
-                f"{self.label_name}: in a molecule of {len(symbols)} atoms wider types stand in for {first}{more}, "
+                f"{self.label_name}: in {formula} wider types stand in for {first}{more}, "
                 "which no training molecule had",
                 WiderTypeWarning,
                 stacklevel=2,
