@@ -88,7 +88,8 @@ class Program:
         """
         command = [sys.executable, "-c", _BOOT, str(os.getpid()), "mace.cli.run_train", *arguments]
         begun = self._results.read_text() if self._results.exists() else ""
-        history = History(sessions=1 + sum(json.loads(line)["epoch"] is None for line in begun.splitlines()))
+        before = sum(entry["epoch"] is None for entry in map(_evaluation, begun.splitlines()) if entry)
+        history = History(sessions=1 + before)
         with self._log.open("ab") as output:
             process = subprocess.Popen(
                 command, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT, env=_environment()
@@ -132,8 +133,8 @@ class Program:
                     file.seek(position)
                     while (line := file.readline()).endswith("\n"):
                         position = file.tell()
-                        entry = json.loads(line)
-                        if entry.get("mode") != "eval":
+                        entry = _evaluation(line)
+                        if entry is None:
                             continue
                         history.add(entry)
                         if entry["epoch"] is not None:
@@ -143,6 +144,15 @@ class Program:
             if ended:
                 return
             time.sleep(0.5)
+
+
+def _evaluation(line: str) -> dict | None:
+    """A line of the results that is of the validation frames; None for others, and for what a kill has left of one."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if entry.get("mode") == "eval" and "epoch" in entry else None
 
 
 def _environment() -> dict[str, str]:

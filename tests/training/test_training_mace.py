@@ -1,5 +1,6 @@
 """Training through mace-torch's program: what it is given, what happens when it fails, and once for real."""
 
+import json
 import os
 import signal
 import subprocess
@@ -92,14 +93,14 @@ def test_a_program_that_fails_beside_an_older_model_has_failed(program, split, t
 
 WRITES_A_MODEL = """
 import json, os, pathlib
-pathlib.Path("results").mkdir()
+pathlib.Path("results").mkdir(exist_ok=True)
 lines = [
     {"mode": "eval", "epoch": None, "mae_f": 9.0, "loss": 9.0},
     {"mode": "opt", "epoch": 0, "loss": 1.0},
     {"mode": "eval", "epoch": 0, "mae_f": 0.5, "loss": 2.0},
     {"mode": "eval", "epoch": 1, "mae_f": 0.25, "loss": 3.0},
 ]
-pathlib.Path("results/model_run-7_train.txt").write_text("".join(json.dumps(x) + "\\n" for x in lines))
+pathlib.Path("results/model_run-7_train.txt").open("a").write("".join(json.dumps(x) + "\\n" for x in lines))
 pathlib.Path("checkpoints").mkdir()
 pathlib.Path("model.model").write_text(os.environ["OMP_WAIT_POLICY"])
 """
@@ -155,6 +156,20 @@ def test_a_program_that_learns_no_more_is_stopped_and_leaves_its_best_epoch(prog
     assert (history.best, history.last) == (3, 6)
     assert model.read_text() == "of epoch 3"
     assert [command[-1] for command in commands] == ["--save_cpu", "--max_num_epochs=2"]
+
+
+def test_results_of_a_killed_session_are_counted_and_not_taken_for_those_of_this_one(program, split, tmp_path):
+    results = tmp_path / "work/results/model_run-7_train.txt"
+    results.parent.mkdir(parents=True)
+    lines = [{"mode": "eval", "epoch": epoch, "mae_f": 0.1, "loss": 0.1} for epoch in (None, 0, 1)]
+    results.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"mode": "eval", "ep')
+    program(WRITES_A_MODEL)
+    seen = []
+    _, history = train_mace(
+        split, ENERGIES, tmp_path / "work", TINY, seed=7, on_epoch=lambda epoch, errors: seen.append(errors["loss"])
+    )
+    assert seen == [2.0, 3.0]
+    assert (history.sessions, history.best) == (2, 1)
 
 
 def test_patience_counts_from_the_lowest_loss():
