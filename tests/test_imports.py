@@ -18,7 +18,7 @@ ALLOWED = {
     "neighbours": set(),
     "tasks": {"molecules"},
     "reference": {"molecules", "tasks"},
-    "calculators": {"neighbours"},
+    "calculators": {"neighbours", "molecules"},
     "ase_plugin": {"calculators"},
     "checks": {"molecules", "metrics"},
     "testing": {"checks", "molecules"},
