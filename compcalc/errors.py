@@ -88,6 +88,24 @@ class RunDirectoryError(CompcalcError):
     """A run directory cannot be written or belongs to another run."""
 
 
+class IncomparableError(CompcalcError):
+    """Runs were not measured alike, so that a comparison would compare something else than the potentials.
+
+    Args:
+        subject: what the runs are on.
+        differences: what differs -> value against value, each with its runs, in words.
+        remedies: what to do next, one a sentence.
+    """
+
+    def __init__(self, subject: str, differences: dict[str, str], remedies: Iterable[str]):
+        self.subject, self.differences, self.remedies = subject, differences, list(remedies)
+        super().__init__(subject, differences, self.remedies)
+
+    def __str__(self) -> str:
+        lines = [f"  {name}: {words}" for name, words in self.differences.items()]
+        return "\n".join([f"the runs on {self.subject} were not measured alike:", *lines, *self.remedies])
+
+
 class Unstable(CompcalcError):
     """A watched MD run met an event: a bond broke, the molecule exploded, a number became NaN.
 

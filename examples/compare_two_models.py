@@ -7,6 +7,8 @@ python examples/compare_two_models.py        prints, for GFN1-xTB and MMFF94 aga
     unseen molecules                      64.4             314.1
     mmff94 less tblite:GFN1-xTB: 249.6 (208.3 to 294.8), unseen molecules
     more than chance
+
+A table of ranks of any number of runs, dynamics included: compcalc compare runs/comparison
 """
 
 import sys

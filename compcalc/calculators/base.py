@@ -35,12 +35,14 @@ class PotentialCalculator(Calculator):
         known_elements: symbols that the potential covers; None where it covers all.
         can_batch: whether many molecules in one call cost less than one by one.
         batch_atoms: number of atoms beyond which a larger batch gains nothing, where it can batch.
+        training: how it was trained and by what it was chosen, in a sentence; None where that is not known.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
     label_name = "the potential"
     can_batch = False
     batch_atoms = 1024
+    training: str | None = None
     known_elements: Collection[str] | None = None
 
     def __init__(self):

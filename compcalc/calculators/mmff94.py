@@ -3,19 +3,16 @@
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
-from ase.data import covalent_radii
 
 from compcalc.calculators.base import PotentialCalculator
+from compcalc.calculators.bonded import FixedBonds, refuse_periodic
 from compcalc.calculators.catalogue import Scheme
 from compcalc.calculators.mmff_field import MMFF94Field
 from compcalc.calculators.state import refuse_charged
-from compcalc.errors import InputError, UnknownNameError
+from compcalc.errors import UnknownNameError
 from compcalc.records import Batch, BatchResult
 
 VARIANTS = ("MMFF94", "MMFF94s")
-# Multiples of the sum of two covalent radii. MMFF94 bonds reach 1.4 at 1500 K; atoms with a common neighbour stand at
-# 1.6 or more.
-_STRETCHED, _TORN, _CLOSE = 1.5, 2.0, 1.25
 
 
 class MMFF94Calculator(PotentialCalculator):
@@ -35,7 +32,7 @@ class MMFF94Calculator(PotentialCalculator):
             raise UnknownNameError("variant", variant, VARIANTS)
         super().__init__()
         self.variant, self.label_name = variant, variant
-        self._field = self._numbers = self._bonds = self._others = None
+        self._field = self._fixed = None
         self._members: dict[bytes, list[MMFF94Calculator]] = {}
 
     def forget(self) -> None:
@@ -52,8 +49,7 @@ class MMFF94Calculator(PotentialCalculator):
             MoleculeError: MMFF94 has no parameters for an atom.
         """
         refuse_charged(atoms, self.variant)
-        if atoms.pbc.any():
-            raise InputError("atoms.pbc", atoms.pbc.tolist(), "no periodic direction", "Call atoms.set_pbc(False).")
+        refuse_periodic(atoms)
         if self._is_other_molecule(atoms.numbers, atoms.positions):
             self._set_up(atoms)
         return self._field(atoms.positions)
@@ -80,28 +76,13 @@ class MMFF94Calculator(PotentialCalculator):
         return member._field
 
     def _is_other_molecule(self, numbers: np.ndarray, positions: np.ndarray) -> bool:
-        """Whether a bond is torn, or is stretched while another pair has come as close as a bond (an isomer)."""
-        if self._field is None or not np.array_equal(self._numbers, numbers):
-            return True
-        longest = _reduced(numbers, positions, *self._bonds.T).max()
-        if longest <= _STRETCHED:
-            return False
-        return bool(longest > _TORN or _reduced(numbers, positions, *self._others).min(initial=9) < _CLOSE)
+        return self._field is None or not self._fixed.fit(numbers, positions)
 
     def _set_up(self, atoms: Atoms) -> None:
         mol = _perceived(atoms)
-        self._field, self._numbers = MMFF94Field(mol, self.variant), atoms.numbers.copy()
+        self._field = MMFF94Field(mol, self.variant)
         bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
-        self._bonds = np.array(bonds, dtype=int).reshape(-1, 2)
-        bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
-        bonded[tuple(self._bonds.T)] = True
-        self._others = np.nonzero(np.triu(~(bonded | bonded.T), k=1))
-
-
-def _reduced(numbers: np.ndarray, positions: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Distances of the pairs `i`, `j` over the sums of their covalent radii, (P,)."""
-    lengths = np.linalg.norm(positions[i] - positions[j], axis=1)
-    return lengths / (covalent_radii[numbers[i]] + covalent_radii[numbers[j]])
+        self._fixed = FixedBonds(atoms.numbers, np.array(bonds))
 
 
 def _perceived(atoms: Atoms):

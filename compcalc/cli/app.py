@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from compcalc import __version__
-from compcalc.cli import data, looking, runs, train
+from compcalc.cli import comparing, data, looking, runs, train
 
 app = typer.Typer(
     name="compcalc",
@@ -14,7 +14,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (runs.run, runs.plan, runs.verify, looking.check, looking.tasks, looking.calculators):
+for command in (
+    runs.run,
+    runs.plan,
+    runs.verify,
+    comparing.compare,
+    comparing.schema,
+    looking.check,
+    looking.tasks,
+    looking.calculators,
+):
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")

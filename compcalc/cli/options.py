@@ -22,6 +22,12 @@ TasksOption = Annotated[
     list[str] | None,
     typer.Option("--task", help="Task, task/variant or all, may be repeated; see `compcalc tasks`."),
 ]
+MoleculesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--molecules", help="Instead of a task: SMILES, family names, xyz/extxyz/sdf files, directories of them."
+    ),
+]
 PresetOption = Annotated[str, typer.Option("--preset", help="Size of the dynamics: quick, standard, full.")]
 ReplicasOption = Annotated[
     int | None, typer.Option("--replicas", min=1, help="MD runs a molecule and protocol; default: the preset's.")

@@ -11,6 +11,7 @@ from rich.console import Console
 from compcalc.cli.options import (
     DataOption,
     JsonOption,
+    MoleculesOption,
     OnlyOption,
     PotentialsArgument,
     PresetOption,
@@ -23,18 +24,13 @@ from compcalc.cli.options import (
     WorkersOption,
     print_json,
 )
-from compcalc.cli.subjects import default_directory, given, in_interpreter, task_names, tested_on
+from compcalc.cli.subjects import default_directory, given, in_interpreter, tested_on
 
 
 def run(
     potential: PotentialsArgument = None,
     task: TasksOption = None,
-    molecules: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--molecules", help="Instead of a task: SMILES, family names, xyz/extxyz/sdf files, directories of them."
-        ),
-    ] = None,
+    molecules: MoleculesOption = None,
     reference: Annotated[
         str | None, typer.Option("--reference", help="Potential that labels --molecules; default: no errors shown.")
     ] = None,
@@ -108,6 +104,7 @@ def run(
 def plan(
     potential: PotentialsArgument = None,
     task: TasksOption = None,
+    molecules: MoleculesOption = None,
     variant: VariantOption = "base",
     preset: PresetOption = "quick",
     replicas: ReplicasOption = None,
@@ -123,15 +120,27 @@ def plan(
     python: PythonOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what `compcalc run` with the same words will cost: time, memory, disk; measured on its own molecules."""
+    """Say what `compcalc run` with the same words will cost: time, memory, disk; measured on its own molecules.
+
+    Of molecules of your own the dynamics are counted, and neither the physical checks nor labels of a reference method.
+    """
     from compcalc.commands.plan import plan_runs
     from compcalc.pipeline import RunSettings
 
-    replicas_of = {"replicas": replicas, "reference_replicas": reference_md}
+    common = {
+        "preset": preset,
+        "only": only,
+        "seed": seed,
+        "data": data,
+        "workers": workers,
+        "replicas": replicas,
+        "reference_replicas": reference_md,
+    }
+    subjects = tested_on(task, variant, molecules, None)
     all_settings = [
-        RunSettings(in_interpreter(spec, python), name, kind, preset, only, seed, data, workers, **replicas_of)
+        RunSettings(in_interpreter(spec, python), **subject, **common)
         for spec in given("POTENTIAL", potential, "`compcalc calculators` lists the kinds.")
-        for name, kind in task_names(given("--task", task, "`compcalc tasks` lists them."), variant)
+        for subject in subjects
     ]
     plan_runs(all_settings, out, seconds, as_json)
 

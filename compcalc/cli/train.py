@@ -1,55 +1,116 @@
-"""Commands that fit potentials."""
+"""Commands that fit models: one an architecture, made when it is asked for, its options from the settings."""
 
+import inspect
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from compcalc.cli.options import DataOption, SeedOption, VariantOption
 
-app = typer.Typer(help="Train a potential on a task's training molecules.", no_args_is_help=True)
+TaskOption = Annotated[str, typer.Option("--task", help="Task; `compcalc tasks` lists them.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Directory for the models' folders, one a seed.")]
+SeedsOption = Annotated[str | None, typer.Option("--seeds", help="Several seeds, such as 0,1,2.")]
+_PLACE = inspect.Parameter.KEYWORD_ONLY
+
+COMMON = {
+    "task": (TaskOption, inspect.Parameter.empty),
+    "out": (OutOption, inspect.Parameter.empty),
+    "variant": (VariantOption, "base"),
+    "seed": (SeedOption, 0),
+    "seeds": (SeedsOption, None),
+    "data": (DataOption, None),
+}
+"""Options of every architecture: parameter -> annotation and default."""
 
 
-@app.command("mace")
-def train_mace_command(
-    task: Annotated[str, typer.Option("--task", help="Task; `compcalc tasks` lists them.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory for the model and its card.")],
-    variant: VariantOption = "base",
-    seed: SeedOption = 0,
-    data: DataOption = None,
-    channels: Annotated[int, typer.Option(min=1)] = 32,
-    max_l: Annotated[int, typer.Option("--max-L", min=0, help="Highest degree of the messages.")] = 0,
-    max_ell: Annotated[int, typer.Option(min=1, help="Highest degree of the spherical harmonics.")] = 2,
-    correlation: Annotated[int, typer.Option(min=1)] = 2,
-    layers: Annotated[int, typer.Option(min=1)] = 2,
-    r_max: Annotated[float, typer.Option(help="Cut-off of one layer, angstrom.")] = 3.5,
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
-    batch_size: Annotated[int, typer.Option(min=1)] = 5,
-    learning_rate: Annotated[float, typer.Option(help="At the start; falls to 1%.")] = 0.01,
-    energy_weight: Annotated[float, typer.Option(help="Of the loss.")] = 1000.0,
-    forces_weight: Annotated[float, typer.Option(help="Of the loss.")] = 100.0,
-    device: Annotated[str, typer.Option()] = "cpu",
-) -> None:
-    """Fit a small MACE with mace-torch; goes on from its last checkpoint when given again."""
-    from compcalc.commands.train import train_with_progress
-    from compcalc.training.mace import MACESettings
+class ArchitectureGroup(TyperGroup):
+    """The architectures as commands; nothing is imported for those that nobody asks for."""
 
-    settings = MACESettings(
-        channels=channels,
-        max_L=max_l,
-        max_ell=max_ell,
-        correlation=correlation,
-        layers=layers,
-        r_max=r_max,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        energy_weight=energy_weight,
-        forces_weight=forces_weight,
-        device=device,
+    def list_commands(self, ctx) -> list[str]:
+        """Their names."""
+        from compcalc.training.catalogue import ARCHITECTURES
+
+        return ARCHITECTURES.names()
+
+    def get_command(self, ctx, cmd_name: str):
+        """The command of one of them, with the options of an architecture inside that the arguments name.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        return _command(cmd_name, getattr(self, "_words", []))
+
+    def resolve_command(self, ctx, args: list[str]):
+        """Keep the arguments in mind for `get_command`."""
+        self._words = list(args)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(help="Train a model on a task's training molecules.", no_args_is_help=True, cls=ArchitectureGroup)
+
+
+@app.callback()
+def _options() -> None:
+    pass
+
+
+def _command(name: str, words: list[str]):
+    from compcalc.training.catalogue import get_architecture
+    from compcalc.training.options import options_of
+
+    architecture = get_architecture(name)
+    parameters = dict(COMMON)
+    for option in options_of(name, words):
+        annotation = option.type | None if option.default is None else option.type
+        parameters[option.name] = (Annotated[annotation, typer.Option(option.flag, help=option.help)], option.default)
+    one = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    one.command(name, help=f"Train {architecture.summary}. Given again, it goes on where it was cut off.")(
+        _function(name, parameters)
     )
-    command = shlex.join(["compcalc", *sys.argv[1:]])
-    train_with_progress(task, variant, data, out, settings, seed, command, Console())
+    return typer.main.get_command(one)
+
+
+def _function(name: str, parameters: dict[str, tuple[Any, Any]]):
+    """A function with these parameters, which trains."""
+
+    def command(**values) -> None:
+        from compcalc.commands.train import train_seeds
+        from compcalc.training.options import make_settings
+
+        common = {key: values.pop(key) for key in COMMON}
+        train_seeds(
+            name,
+            make_settings(name, values),
+            common["task"],
+            common["variant"],
+            common["data"],
+            common["out"],
+            _seeds(common["seeds"], common["seed"]),
+            shlex.join(["compcalc", *sys.argv[1:]]),
+            Console(),
+        )
+
+    command.__signature__ = inspect.Signature(
+        [
+            inspect.Parameter(key, _PLACE, annotation=kind, default=default)
+            for key, (kind, default) in parameters.items()
+        ]
+    )
+    command.__annotations__ = {key: kind for key, (kind, _) in parameters.items()}
+    return command
+
+
+def _seeds(several: str | None, one: int) -> list[int]:
+    if several is None:
+        return [one]
+    parts = several.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        from compcalc.errors import InputError
+
+        raise InputError("--seeds", several, "whole numbers from 0, separated by commas, such as 0,1,2")
+    return list(dict.fromkeys(int(part) for part in parts))

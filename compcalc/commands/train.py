@@ -1,104 +1,212 @@
-"""`compcalc train`: fit a potential with its progress shown, and leave the model with its card."""
+"""`compcalc train`: fit a model with its progress shown, and leave it with its card, one folder a seed."""
 
-import shutil
-import time
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from compcalc.calculators.mace import MACE
+from compcalc.calculators import get_calculator
+from compcalc.calculators.model_file import file_hash
 from compcalc.checks.accuracy import predict
 from compcalc.commands.progress import progress_bar
-from compcalc.errors import RunDirectoryError
 from compcalc.execution.environment import package_versions
-from compcalc.execution.run_directory import write_json
 from compcalc.metrics.errors import energy_mae_per_atom, force_mae
 from compcalc.records import Frames
 from compcalc.reference.dataset import DataSet
-from compcalc.tasks import get_task
-from compcalc.training.card import model_card
-from compcalc.training.mace import MACESettings, train_mace
-from compcalc.training.split import training_split
+from compcalc.tasks import Task, get_task
+from compcalc.training.architecture import Fit, Job, Progress
+from compcalc.training.card import FittedModel
+from compcalc.training.catalogue import get_architecture
+from compcalc.training.folder import TrainingFolder
+from compcalc.training.split import TrainingSplit, training_split
+
+FORCE, ENERGY = "force_mae_mev_per_angstrom", "energy_mae_mev_per_atom"
 
 
-def train_with_progress(
+def train_seeds(
+    name: str,
+    settings: Any,
     task_name: str,
     variant: str,
     data: Path | None,
     out: Path,
-    settings: MACESettings,
-    seed: int,
+    seeds: Sequence[int],
     command: str,
     console: Console,
-) -> dict:
-    """Train, evaluate, write `out/NAME.model` and `out/NAME.json`; returns the card.
+) -> list[FittedModel]:
+    """Train the architecture called `name` once a seed, each in a folder below `out`; what is done is not done again.
 
     Raises:
-        CompcalcError: unknown names, missing data, an existing model, or a training that ended without a model.
+        CompcalcError: unknown names, missing data or packages, a folder of another training, or a training that ended
+            without a model.
     """
-    task, dataset = get_task(task_name, variant), DataSet(data)
-    split = training_split(task, dataset, seed)
-    name = f"mace-{task.task}-{task.variant}-{seed}"
-    final = out / f"{name}.model"
-    if final.exists():
-        raise RunDirectoryError(f"{final} exists. Choose another directory with --out, or another --seed.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunDirectoryError(f"{out} cannot be written ({error.strerror}). Choose another with --out.") from error
-    n_train, n_valid = split.count()
-    console.print(f"{task.name}: {n_train} training and {n_valid} validation frames of {len(task.train)} molecules")
-    started = time.perf_counter()
+    architecture, task, dataset = get_architecture(name), get_task(task_name, variant), DataSet(data)
+    architecture.refuse_missing()
+    found = []
+    for seed in seeds:
+        split = training_split(task, dataset, seed)
+        request = {
+            "architecture": name,
+            "settings": asdict(settings),
+            "task": task.name,
+            "seed": seed,
+            "data": {"method": dataset.description.get("method"), "hash": dataset.fingerprint(list(task.train), "A")},
+            "frames": dict(zip(("train", "validation"), split.count(), strict=True)),
+        }
+        folder = TrainingFolder(out / _folder_name(name, settings, task, seed), architecture, request)
+        with folder.open():
+            record = folder.finished()
+            if record is not None:
+                console.print(f"{folder.path}: finished before")
+            else:
+                record = _train(folder, settings, task, dataset, split, command, console)
+        _say(record, folder, task, console)
+        found.append(record)
+    _say_spread(found, console)
+    return found
+
+
+def _folder_name(name: str, settings: Any, task: Task, seed: int) -> str:
+    words = "-".join(filter(None, [name, getattr(settings, "label", ""), task.task, task.variant, str(seed)]))
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in words)
+
+
+def _train(
+    folder: TrainingFolder,
+    settings: Any,
+    task: Task,
+    dataset: DataSet,
+    split: TrainingSplit,
+    command: str,
+    console: Console,
+) -> FittedModel:
+    frames = folder.request["frames"]
+    console.print(
+        f"{folder.path}: {frames['train']} training and {frames['validation']} validation frames of "
+        f"{len(task.train)} molecules"
+    )
     with progress_bar(console) as bar:
-        row = bar.add_task("training", total=settings.epochs)
+        row = bar.add_task("training", total=None)
 
-        def on_epoch(epoch: int, errors: dict) -> None:
-            force = 1000 * errors["mae_f"]
-            bar.update(row, completed=epoch, description=f"training; validation force MAE {force:.1f} meV/A")
+        def told(progress: Progress) -> None:
+            words = f"training; {progress.words}" if progress.words else "training"
+            bar.update(row, completed=progress.done, total=progress.total, description=words)
 
-        model = train_mace(split, dataset.atomic_energies, out / f"{name}-work", settings, seed=seed, on_epoch=on_epoch)
-    seconds = time.perf_counter() - started
-    shutil.copyfile(model, final)
+        job = Job(split, dataset.atomic_energies, folder.path, folder.request["seed"], told)
+        fit, seconds = folder.fit(job, settings)
     with console.status("evaluating on ID and OOD test frames"):
-        calculator = MACE(str(final))
-        card = model_card(
-            model=final,
-            parameters=calculator.n_parameters,
-            errors={
-                "validation": mean_errors(calculator, split.valid),
-                "id_test": mean_errors(calculator, [dataset.frames(m, "B") for m in task.train]),
-                "ood_test": mean_errors(calculator, [dataset.frames(m, "B") for m in task.ood]),
-            },
-            task=task,
-            dataset=dataset,
-            split=split,
-            settings=settings,
-            seed=seed,
-            command=command,
-            seconds=seconds,
-            versions=package_versions(),
-        )
-    write_json(out / f"{name}.json", card)
-    for label, errors in card["errors"].items():
-        force, energy = errors["force_mae_mev_per_angstrom"], errors["energy_mae_mev_per_atom"]
-        console.print(f"{label:>11}: force MAE {force:.1f} meV/A, energy MAE {energy:.2f} meV/atom")
-    console.print(f"Model: {final}\nTry it: compcalc run {final} --task {task.task} --variant {task.variant}")
-    return card
+        record = _evaluated(_record(folder, fit, seconds, task, command), folder, split, task, dataset)
+    folder.finish(record)
+    return record
 
 
-def mean_errors(calculator, groups: Iterable[Frames]) -> dict[str, float]:
-    """Force MAE (meV/angstrom) and energy MAE (meV/atom), means over molecules, so that each counts alike."""
+def _record(folder: TrainingFolder, fit: Fit, seconds: float, task: Task, command: str) -> FittedModel:
+    """The record of a model that has not been evaluated."""
+    request = folder.request
+    return FittedModel(
+        name=folder.path.name,
+        architecture=folder.architecture.name,
+        settings=request["settings"],
+        task=task.name,
+        seed=request["seed"],
+        file=fit.model.name,
+        sha256=file_hash(fit.model),
+        spec=f"{folder.architecture.scheme}:{fit.model.name}",
+        parameters=None,
+        train_molecules=tuple(molecule.name for molecule in task.train),
+        frames=request["frames"],
+        data=request["data"],
+        selection=fit.selection,
+        errors={},
+        command=command,
+        training_seconds=seconds,
+        versions=package_versions(),
+        details=fit.details,
+        notes=fit.notes,
+    )
+
+
+def _evaluated(
+    record: FittedModel, folder: TrainingFolder, split: TrainingSplit, task: Task, dataset: DataSet
+) -> FittedModel:
+    calculator = get_calculator(folder.spec)
+    sets = {
+        "validation": split.valid,
+        "id_test": [dataset.frames(molecule, "B") for molecule in task.train],
+        "ood_test": [dataset.frames(molecule, "B") for molecule in task.ood],
+    }
+    errors, notes = {}, record.notes
+    for label, groups in sets.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            errors[label] = mean_errors(calculator, groups)
+        said = dict.fromkeys(str(one.message) for one in caught if one.category.__module__.startswith("compcalc."))
+        notes += tuple(f"{label}: {text}" for text in said)
+    return replace(record, errors=errors, notes=notes, parameters=getattr(calculator, "n_parameters", None))
+
+
+def mean_errors(calculator, groups: Iterable[Frames]) -> dict[str, Any]:
+    """Force MAE (meV/angstrom) and energy MAE (meV/atom), means over molecules, so that each counts alike.
+
+    Frames that fail are left out and counted, the first reason beside them; where all fail, the means are None.
+    """
     groups = list(groups)
-    force, energy = [], []
+    force, energy, failures, used = [], [], {}, 0
     for frames in groups:
         predicted = predict(calculator, frames)
-        force.append(force_mae(predicted.forces, frames.forces))
-        energy.append(energy_mae_per_atom(predicted.energy, frames.energy, len(frames.numbers)))
-    return {
-        "force_mae_mev_per_angstrom": round(float(np.mean(force)), 2),
-        "energy_mae_mev_per_atom": round(float(np.mean(energy)), 3),
-        "molecules": len(groups),
-        "frames": sum(map(len, groups)),
+        good = predicted.good
+        failures |= {(frames.molecule.name, index): reason for index, reason in predicted.failures.items()}
+        if good.any():
+            used += int(good.sum())
+            force.append(force_mae(predicted.forces[good], frames.forces[good]))
+            energy.append(energy_mae_per_atom(predicted.energy[good], frames.energy[good], len(frames.numbers)))
+    found = {
+        FORCE: round(float(np.mean(force)), 2) if force else None,
+        ENERGY: round(float(np.mean(energy)), 3) if energy else None,
+        "molecules": len(force),
+        "frames": used,
     }
+    if failures:
+        names = {name for name, _ in failures}
+        found |= {
+            "failed_frames": len(failures),
+            "failed_molecules": len(names),
+            "reason": next(iter(failures.values())),
+        }
+    return found
+
+
+def _say(record: FittedModel, folder: TrainingFolder, task: Task, console: Console) -> None:
+    for label, errors in record.errors.items():
+        console.print(f"{label:>11}: {_words(errors)}", highlight=False, markup=False)
+    console.print(f"{'chosen by':>11}: {record.selection}", highlight=False, markup=False)
+    for note in record.notes:
+        console.print(f"{'note':>11}: {note}", highlight=False, markup=False)
+    console.print(f"Model: {folder.model}")
+    console.print(f"Try it: compcalc run {folder.spec} --task {task.task} --variant {task.variant}", soft_wrap=True)
+
+
+def _words(errors: dict[str, Any]) -> str:
+    text = "no molecule could be computed"
+    if errors[FORCE] is not None:
+        text = f"force MAE {errors[FORCE]:.1f} meV/A, energy MAE {errors[ENERGY]:.2f} meV/atom"
+    if "failed_frames" in errors:
+        text += (
+            f"; {errors['failed_frames']} frames of {errors['failed_molecules']} molecules failed: {errors['reason']}"
+        )
+    return text
+
+
+def _say_spread(records: Sequence[FittedModel], console: Console) -> None:
+    """Mean and standard deviation over several seeds."""
+    if len(records) < 2:
+        return
+    for label in records[0].errors:
+        values = [record.errors[label][FORCE] for record in records]
+        if None not in values:
+            spread = f"{np.mean(values):.1f} +- {np.std(values, ddof=1):.1f} meV/A"
+            console.print(f"{label:>11}: force MAE of {len(values)} seeds {spread}", highlight=False, markup=False)

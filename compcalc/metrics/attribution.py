@@ -5,6 +5,9 @@ The total energy of a run, less what its thermostat gave, should stay. Work and 
 - an imbalance that comes in single steps is a jump of the energy;
 - work that is added up from every second step only has 4 times the error of a time step that is too long. Where it
   differs much from the work of all steps, neither is to be trusted: the time step is too large.
+
+Forces that scatter at random look like either of the last two. What they do to the energy is known where their scatter
+is, and they are the cause where it suffices.
 """
 
 from dataclasses import dataclass
@@ -17,6 +20,8 @@ from scipy.ndimage import maximum_filter1d, median_filter
 from compcalc.errors import InputError
 from compcalc.metrics._arrays import as_shape, check_atom_count
 from compcalc.metrics.drift import energy_drift
+from compcalc.metrics.noise_floor import DEVIATIONS
+from compcalc.units import EV_PER_U_ANGSTROM2_PER_FS2, KB_EV_PER_K
 
 NEGLIGIBLE_MEV_PER_ATOM_PER_PS = 0.5
 """Slopes of the total energy up to this are not attributed."""
@@ -44,6 +49,7 @@ class EnergyCause(StrEnum):
     NOT_GRADIENT = "not_gradient"
     JUMPS = "jumps"
     TIME_STEP = "time_step"
+    NOISE = "noise"
     UNKNOWN = "unknown"
 
     @property
@@ -57,6 +63,7 @@ _WORDS = {
     EnergyCause.NOT_GRADIENT: "the forces are not the gradient of the energy",
     EnergyCause.JUMPS: "the energy jumps",
     EnergyCause.TIME_STEP: "the time step is too large",
+    EnergyCause.NOISE: "the forces scatter at random",
     EnergyCause.UNKNOWN: "too little is known to tell",
 }
 
@@ -107,6 +114,44 @@ def attribute(books: EnergyBooks) -> EnergyCause:
     if imbalance < gain / 2 or differs > _TRUSTED * imbalance:
         return EnergyCause.TIME_STEP
     return EnergyCause.JUMPS if jump > imbalance / 2 else EnergyCause.NOT_GRADIENT
+
+
+def noise_suffices(
+    gain_ev: float, duration_fs: float, masses: ArrayLike, force_noise_ev_per_angstrom: float, *,
+    timestep_fs: float = 0.5, temperature_k: float = 300.0,
+) -> bool:  # fmt: skip
+    """Whether forces that scatter at random gain as much energy as a run gained.
+
+    A component that is wrong by sigma anew at each step of h is kicked by k := sigma^2 h t / m in the time t. The
+    energy of kicks that add up to dp changes by v dp + dp^2 / 2m: by k/2 on average, with the variance k kT + k^2 / 2.
+
+    Args:
+        gain_ev: of the total energy less the heat of a thermostat, eV.
+        duration_fs: time in which it was gained, fs.
+        masses: u, (N,).
+        force_noise_ev_per_angstrom: sigma, eV/angstrom.
+        timestep_fs: h, fs.
+        temperature_k: of the run, K.
+
+    Returns:
+        True where the gain lies no more than `DEVIATIONS` standard deviations above that average.
+
+    Raises:
+        InputError: no atoms, or a duration, noise, time step or temperature that is negative or not finite.
+    """
+    masses = as_shape("masses", masses, (None,), "(N,)")
+    check_atom_count(len(masses))
+    values = {
+        "duration_fs": duration_fs, "force_noise_ev_per_angstrom": force_noise_ev_per_angstrom,
+        "timestep_fs": timestep_fs, "temperature_k": temperature_k,
+    }  # fmt: skip
+    for name, value in values.items():
+        if not (np.isfinite(value) and value >= 0):
+            raise InputError(name, value, "a finite number, 0 or more")
+    # Of one component of each atom: twice its heating, and its walk's variance per kT.
+    kicks_ev = force_noise_ev_per_angstrom**2 * timestep_fs * duration_fs / (masses * EV_PER_U_ANGSTROM2_PER_FS2)
+    variance = 3 * np.sum(kicks_ev * KB_EV_PER_K * temperature_k + kicks_ev**2 / 2)
+    return bool(abs(gain_ev) <= 1.5 * np.sum(kicks_ev) + DEVIATIONS * np.sqrt(variance))
 
 
 def attribute_run(

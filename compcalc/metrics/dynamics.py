@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from compcalc.metrics.attribution import EnergyCause
 from compcalc.metrics.breaking import (
     HeatedRuns,
     breaking_temperature_difference,
@@ -19,6 +20,7 @@ from compcalc.metrics.run_parts import (
     conservation,
     element_temperatures,
     energy_books,
+    explained_by_noise,
     heating,
     number,
     structure,
@@ -27,6 +29,7 @@ from compcalc.metrics.run_parts import (
 )
 from compcalc.metrics.statistics import Interval
 from compcalc.metrics.survival import kaplan_meier
+from compcalc.metrics.temperature import start_temperature
 from compcalc.records import Frames, OutcomeKind, Trajectory
 
 NVT_TEMPERATURE_K = 300.0
@@ -50,6 +53,7 @@ NUMBERS = (
     "step_control_ratio",
     "temperature_mean_k",
     "temperature_target_k",
+    "temperature_asked_k",
     "distance_distribution_mae",
     "vibrational_overlap",
     "vibrational_resolution_per_cm",
@@ -111,6 +115,7 @@ def run_row(
         "smiles": trajectory.molecule.smiles,
         "split": split,
         "n_atoms": len(trajectory.numbers),
+        "degrees_of_freedom": trajectory.degrees_of_freedom,
         "protocol": trajectory.protocol,
         "ensemble": trajectory.ensemble,
         "replica": trajectory.replica,
@@ -130,9 +135,12 @@ def run_row(
     if trajectory.ensemble == "nvt" and finished and len(trajectory.frame_time_fs):
         row["temperature_target_k"] = protocol.temperature_k if protocol else NVT_TEMPERATURE_K
     row.update(element_temperatures(trajectory, row["temperature_target_k"]))
+    row["cause"] = _cause(trajectory, protocol, noise)
     if trajectory.ensemble == "nve":
+        asked_k = protocol.temperature_k if protocol else NVT_TEMPERATURE_K
+        row["temperature_asked_k"] = None if row["temperature_mean_k"] is None else asked_k
         row.update(conservation(trajectory, protocol, noise))
-        row.update(energy_books(trajectory))
+        row.update(energy_books(trajectory, protocol, noise))
         bonds = reference.bonds if bonds is None and reference is not None else bonds
         if finished and bonds is not None:
             row.update(vibrations(trajectory, bonds, reference_run))
@@ -143,6 +151,16 @@ def run_row(
     if labelled is not None:
         row.update(truth(trajectory, *labelled, static_force_mae))
     return row
+
+
+def _cause(trajectory: Trajectory, protocol: ProtocolLike | None, noise: NoiseLike | None) -> str:
+    """The cause of the end, which a run cannot know where it is noise that the examination before it measured."""
+    cause = trajectory.outcome.cause
+    what, colon, why = cause.rpartition(": ")
+    guessed = why in (EnergyCause.TIME_STEP.words, EnergyCause.NOT_GRADIENT.words)
+    if colon and guessed and explained_by_noise(trajectory, protocol, noise):
+        return f"{what}: {EnergyCause.NOISE.words}"
+    return cause
 
 
 def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict] = ()) -> dict[str, dict]:
@@ -175,6 +193,7 @@ def summarise(rows: Sequence[dict], seed: int = 0, reference_rows: Sequence[dict
             "survival": _survival(physical, unstable, seed),
             "restricted_mean_survival_ps": _restricted_mean(physical, unstable, seed),
             "equipartition": _equipartition(mine),
+            "start_temperature": _start_temperature(mine),
             "breaking_temperature_k": _breaking(mine, beside, seed),
             "vibrational_overlap": _mean(np.array(_known(mine, "vibrational_overlap"), dtype=float)),
             "band_shift_per_cm": _mean_shifts(mine),
@@ -249,6 +268,26 @@ def _equipartition(rows: Sequence[dict]) -> dict[str, dict]:
             "off": bool(item.off),
         }
         for symbol, item in combine_elements(items).items()
+    }
+
+
+def _start_temperature(rows: Sequence[dict]) -> dict | None:
+    """Of the finished NVE runs that keep their energy: one that gains some has a temperature of its own making."""
+    keeps = [
+        row
+        for row in rows
+        if row["outcome"] == OutcomeKind.COMPLETED and row["energy_cause"] == EnergyCause.CONSERVED
+        if row["temperature_mean_k"] is not None and row["degrees_of_freedom"]
+    ]
+    keys = ("temperature_mean_k", "temperature_asked_k", "degrees_of_freedom")
+    found = start_temperature(*(np.array([row[key] for row in keeps], dtype=float) for key in keys))
+    if not found.n_runs:
+        return None
+    return {
+        "ratio": found.ratio,
+        "standard_error": found.standard_error,
+        "n_runs": found.n_runs,
+        "verdict": found.verdict,
     }
 
 

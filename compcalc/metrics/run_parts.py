@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from ase.data import atomic_masses, chemical_symbols
 
-from compcalc.metrics.attribution import attribute_run
+from compcalc.metrics.attribution import EnergyCause, attribute_run, noise_suffices
 from compcalc.metrics.bands import band_centroids, band_shifts
 from compcalc.metrics.breaking import ramp_temperature_k
 from compcalc.metrics.distributions import histogram_mae, pair_distance_histogram
@@ -72,7 +72,7 @@ def conservation(trajectory: Trajectory, protocol: ProtocolLike | None, noise: N
     }
 
 
-def energy_books(trajectory: Trajectory) -> dict:
+def energy_books(trajectory: Trajectory, protocol: ProtocolLike | None, noise: NoiseLike | None) -> dict:
     """What changes the total energy: the forces, jumps of the energy, or the integrator; and the half-step control."""
     row = {}
     n, total = len(trajectory.numbers), trajectory.potential_energy + trajectory.kinetic_energy
@@ -86,7 +86,8 @@ def energy_books(trajectory: Trajectory) -> dict:
             trajectory.heat,
             n,
         )
-        row["energy_cause"] = str(found.cause)
+        noisy = found.cause is not EnergyCause.CONSERVED and explained_by_noise(trajectory, protocol, noise)
+        row["energy_cause"] = str(EnergyCause.NOISE if noisy else found.cause)
         row["energy_imbalance_mev_per_atom_per_ps"] = number(found.imbalance_mev_per_atom_per_ps)
     if np.isfinite(total).all():
         control = step_control(trajectory.log_time_fs, total, trajectory.control_time_fs, trajectory.control_energy, n)
@@ -94,6 +95,22 @@ def energy_books(trajectory: Trajectory) -> dict:
             row["step_control_ratio"] = number(control.ratio)
             row["step_control_verdict"] = control.verdict
     return row
+
+
+def explained_by_noise(trajectory: Trajectory, protocol: ProtocolLike | None, noise: NoiseLike | None) -> bool:
+    """Whether the scatter of the forces, as the examination before the run found it, gains as much energy as the run.
+
+    An explosion makes temperature and scatter its own, but it begins with a gain that noise must explain.
+    """
+    if noise is None or not noise.forces > 0 or trajectory.heat is None or len(trajectory.log_time_fs) < 2:
+        return False
+    total = trajectory.potential_energy + trajectory.kinetic_energy - trajectory.heat
+    settings = {"timestep_fs": protocol.timestep_fs, "temperature_k": protocol.temperature_k} if protocol else {}
+    duration = float(trajectory.log_time_fs[-1] - trajectory.log_time_fs[0])
+    gain = float(total[-1] - total[0])
+    if not np.isfinite(gain):
+        return False
+    return noise_suffices(gain, duration, atomic_masses[trajectory.numbers], noise.forces, **settings)
 
 
 def element_temperatures(trajectory: Trajectory, target_k: float | None) -> dict:

@@ -3,6 +3,8 @@
 Symbols in the shapes: F frames, N atoms.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -12,6 +14,9 @@ from compcalc.units import EV_PER_U_ANGSTROM2_PER_FS2, KB_EV_PER_K
 
 LINEAR_TOLERANCE = 1e-6
 """A principal moment of inertia below this fraction of the largest counts as zero."""
+
+START_ERRORS, START_TOLERANCE = 3.0, 0.1
+"""How far from the temperature that was asked for runs at constant energy may be, in standard errors and relative."""
 
 
 def kinetic_energy(masses: ArrayLike, velocities: ArrayLike) -> float | np.ndarray:
@@ -107,6 +112,62 @@ def atom_kinetic_energy(masses: ArrayLike, velocities: ArrayLike) -> np.ndarray:
             "velocities", f"shape {velocities.shape}", f"shape ({len(masses)}, 3) or (F, {len(masses)}, 3)"
         )
     return 0.5 * masses * np.sum(velocities**2, axis=-1) * EV_PER_U_ANGSTROM2_PER_FS2
+
+
+@dataclass(frozen=True)
+class StartTemperature:
+    """How warm runs at constant energy were, beside what they were to start from.
+
+    Attributes:
+        ratio: mean temperature over the one asked for, each run weighted by its degrees of freedom.
+        standard_error: of the ratio, for starts drawn from the canonical ensemble.
+        n_runs: how many runs it is from.
+    """
+
+    ratio: float
+    standard_error: float
+    n_runs: int
+
+    @property
+    def verdict(self) -> str:
+        """`cold`, `hot` or `as asked`, which leaves a tenth to anharmonic molecules and long steps."""
+        if not abs(self.ratio - 1) > max(START_ERRORS * self.standard_error, START_TOLERANCE):
+            return "as asked"
+        return "cold" if self.ratio < 1 else "hot"
+
+
+def start_temperature(
+    mean_temperatures_k: ArrayLike, asked_k: ArrayLike, degrees_of_freedom: ArrayLike
+) -> StartTemperature:
+    """Whether runs at constant energy began at equilibrium at the temperature that was asked for.
+
+    In a harmonic molecule half of the energy is kinetic. Drawn at equilibrium at T, the total energy of f degrees of
+    freedom scatters by kT sqrt(f), so that a run at constant energy has a mean temperature of T (1 +- 1/sqrt(f)). From
+    a relaxed geometry with velocities drawn at T it has T/2, from a strained one more than T.
+
+    Args:
+        mean_temperatures_k: mean kinetic temperature of each run, K, (R,).
+        asked_k: temperature that it was to start from, K, (R,).
+        degrees_of_freedom: of each run, (R,).
+
+    Returns:
+        The ratio over all runs; NaN without runs that have degrees of freedom and a temperature above 0 K.
+
+    Raises:
+        InputError: shapes differ, or a value is negative or not finite.
+    """
+    mean = as_shape("mean_temperatures_k", mean_temperatures_k, (None,), "(R,)")
+    given = {"asked_k": asked_k, "degrees_of_freedom": degrees_of_freedom}
+    asked, freedom = (as_shape(name, values, mean.shape, f"{mean.shape}, one a run") for name, values in given.items())
+    for name, values in (("mean_temperatures_k", mean), ("asked_k", asked), ("degrees_of_freedom", freedom)):
+        if not (np.isfinite(values).all() and (values >= 0).all()):
+            raise InputError(name, values.tolist(), "finite numbers, 0 or more")
+    counts = (asked > 0) & (freedom > 0)
+    total = float(freedom[counts].sum())
+    if not total:
+        return StartTemperature(float("nan"), float("nan"), 0)
+    ratio = float(np.sum(freedom[counts] * mean[counts] / asked[counts]) / total)
+    return StartTemperature(ratio, total**-0.5, int(counts.sum()))
 
 
 def _rotations(positions: np.ndarray, masses: np.ndarray) -> int:

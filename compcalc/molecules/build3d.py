@@ -23,7 +23,7 @@ def embed(mol, seed: int, timeout_s: int = EMBED_TIMEOUT_S, name: str = "") -> n
     Raises:
         MoleculeError: embedding failed, or the time limit was reached.
     """
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem import rdDistGeom
 
     parameters = rdDistGeom.ETKDGv3()
@@ -31,7 +31,9 @@ def embed(mol, seed: int, timeout_s: int = EMBED_TIMEOUT_S, name: str = "") -> n
     parameters.timeout = int(timeout_s)
     parameters.trackFailures = True
     copy = Chem.Mol(mol)
-    if rdDistGeom.EmbedMolecule(copy, parameters) < 0:
+    with rdBase.BlockLogs():  # what matters of them is said below
+        embedded = rdDistGeom.EmbedMolecule(copy, parameters) >= 0
+    if not embedded:
         name = name or Chem.MolToSmiles(Chem.RemoveHs(mol))
         cause = rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT
         if parameters.GetFailureCounts()[int(cause)]:

@@ -10,25 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from compcalc.dynamics.export import write_event_extxyz, write_extxyz
-from compcalc.execution import ResultStore, Unit
+from compcalc.errors import MissingDependencyError
+from compcalc.execution import ResultStore, Unit, content_hash
 from compcalc.execution.environment import hardware, package_versions
-from compcalc.execution.files import CannotWriteError, make_directory
+from compcalc.execution.files import CannotWriteError, make_directory, replacing
 from compcalc.execution.packing import unpack_trajectory
 from compcalc.execution.run_directory import MANIFEST, RunDirectory, write_json
 from compcalc.pipeline.costs import run_cost
+from compcalc.pipeline.inputs import RunInput
 from compcalc.pipeline.metrics import compute_metrics
+from compcalc.pipeline.predictions import PREDICTIONS, export_predictions, prediction_names
 from compcalc.pipeline.prepared import PreparedRun
 from compcalc.pipeline.seen import seen_runs
 from compcalc.pipeline.work import ReferenceRun
 from compcalc.report.html import write_html
 from compcalc.report.index import write_index
-from compcalc.report.tables import write_metrics_csv
+from compcalc.report.tables import metrics_parquet, write_metrics_csv
 
 TRAJECTORIES = "trajectories"
 OWN_QUESTION = "Does it hold on these molecules?"
 _EXPORTED = "exported.json"
 _FOR_PEOPLE = ("metrics.csv", "report.html")
-_OUTPUTS = (MANIFEST, "metrics.json", "metrics.csv", "report.html", TRAJECTORIES)
+_PARQUET = "metrics.parquet"
+_OUTPUTS = (MANIFEST, "metrics.json", "metrics.csv", _PARQUET, "report.html", PREDICTIONS, TRAJECTORIES)
 
 
 def make_manifest(prepared: PreparedRun, entry: dict[str, Any], workers: int, timings: dict[str, float]) -> dict:
@@ -38,7 +42,7 @@ def make_manifest(prepared: PreparedRun, entry: dict[str, Any], workers: int, ti
         "compcalc": version("compcalc"),
         "name": prepared.given.name,
         "spec": prepared.given.spec.text,
-        "potential": prepared.potential.described,
+        "potential": {**prepared.potential.described, "training": prepared.potential.training},
         "preflight": prepared.potential.preflight,
         "task": prepared.given.task and prepared.given.task.name,
         "question": prepared.given.task.question if prepared.given.task else OWN_QUESTION,
@@ -53,7 +57,7 @@ def make_manifest(prepared: PreparedRun, entry: dict[str, Any], workers: int, ti
         "timings_s": timings,
         "hardware": {**hardware(), "workers": workers},
         "versions": package_versions(),
-        "data": prepared.given.described_data(),
+        "data": {**prepared.given.described_data(), "sha256": _data_checksums(prepared.given)},
     }
 
 
@@ -69,10 +73,12 @@ def write_outputs(prepared: PreparedRun, store: ResultStore, out: Path, manifest
         make_directory(out)
         export_trajectories(prepared, store, out)
         write_json(out / "metrics.json", metrics)
-        write_metrics_csv(out / "metrics.csv", metrics)
+        write_metrics_csv(out / "metrics.csv", metrics, manifest)
+        not_written = _write_parquet(out / _PARQUET, metrics, manifest)
         write_html(out / "report.html", manifest, metrics, seen_runs(prepared, store))
-        sha256 = {name: _sha256(out / name) for name in _FOR_PEOPLE}
-    write_json(out / MANIFEST, {**manifest, "sha256": sha256})
+        names = [*_FOR_PEOPLE, *export_predictions(prepared, store, out), _PARQUET]
+        sha256 = {name: _sha256(out / name) for name in names if name not in not_written}
+    write_json(out / MANIFEST, {**manifest, "sha256": sha256, "not_written": not_written})
     return metrics
 
 
@@ -110,13 +116,14 @@ def damaged_exports(prepared: PreparedRun, out: Path) -> list[str]:
     ]
 
 
-def damaged_files(out: Path) -> list[str]:
+def damaged_files(prepared: PreparedRun, out: Path) -> list[str]:
     """Names of a run's other files for people that are missing, or not as its run.json has them."""
     manifest = read_manifest(out)
     if manifest is None:
         return [MANIFEST]
     known = manifest.get("sha256", {})
-    return [name for name in _FOR_PEOPLE if known.get(name) is None or known[name] != _sha256(out / name)]
+    names = dict.fromkeys([*_FOR_PEOPLE, *prediction_names(prepared), *known])
+    return [name for name in names if known.get(name) is None or known[name] != _sha256(out / name)]
 
 
 def settle(directory: RunDirectory) -> None:
@@ -144,6 +151,27 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise CannotWriteError(Path(error.filename or path), error.strerror or str(error)) from error
+
+
+def _data_checksums(given: RunInput) -> dict[str, str]:
+    """Molecule -> SHA-256 of what it is measured on: its reference frames, or its geometry where it has none."""
+    geometries = {
+        one.molecule.name: content_hash(one.numbers.tolist(), one.positions.tolist(), one.bonds.tolist())
+        for one in given.starts
+    }
+    return {**geometries, **given.checksums()}
+
+
+def _write_parquet(path: Path, metrics: dict[str, Any], manifest: dict[str, Any]) -> dict[str, str]:
+    """Write the table as Parquet; returns name of the file and reason where that cannot be done here."""
+    try:
+        content = metrics_parquet(metrics, manifest)
+    except MissingDependencyError as error:
+        path.unlink(missing_ok=True)
+        return {path.name: str(error)}
+    with replacing(path) as file:
+        file.write(content)
+    return {}
 
 
 def _move_first(directory: RunDirectory) -> None:

@@ -112,6 +112,8 @@ def plan(
     if not seconds > 0:
         raise InputError("seconds", seconds, "above 0 s")
     given = [read_input(settings) for settings in all_settings]
+    for name, reason in {n: r for one in given for n, r in one.refused.items()}.items():
+        notice(f"{name} is left out: {reason}")
     directory = RunDirectory(out) if out is not None else None
     if directory is not None:
         given = [with_kept_replicas(one, directory, notice) for one in given]
@@ -124,7 +126,7 @@ def plan(
 def open_tasks(runs: Sequence[PreparedRun], store: ResultStore | None) -> list[list[Unit]]:
     """Units that are computed together, in the order of a run, without those whose results are all there."""
     tasks: dict[str, list[Unit]] = {}
-    for unit in in_order(runs).values():
+    for unit in _planned(runs).values():
         tasks.setdefault(unit.group or unit.id, []).append(unit)
     return [task for task in tasks.values() if store is None or any(store.read(unit) is None for unit in task)]
 
@@ -140,19 +142,28 @@ def _plan_potential(
         LocalPool(PotentialWorker(spec), workers, output=Path(folder) / "printed.txt") as executor,
     ):
         executor.limit_to(sum(one.most_tasks for one in given))
-        frames = {f.molecule.name: f for one in given for f in one.frames}
-        potential, _ = try_potential(spec, list(frames.values()), executor)
+        tried = {one.molecule.name: one for each in given for one in each.tried}
+        potential, _ = try_potential(spec, list(tried.values()), executor)
         found = Calibration(executor.capacity, time.perf_counter() - begun)
         entries = directory.runs() if directory is not None else {}
         runs = [PreparedRun(one, potential, entries.get(one.name, {}).get("groups", ())) for one in given]
         store = ResultStore(directory.path) if directory is not None else None
         tasks = open_tasks(runs, store)
         calibrate(tasks, executor, found, seconds, on_step)
-    planned = [predicted(run.given.task.name, [run], open_tasks([run], store), found) for run in runs]
+    planned = [predicted(_name(run), [run], open_tasks([run], store), found) for run in runs]
     total = predicted("all of them", runs, tasks, found)
     largest = max((sum(map(result_bytes, task)) for task in tasks), default=0)
     # A worker holds the results of a task, and their copy for the run.
     return PotentialPlan(spec.text, found, planned, total, found.memory_mib + 2 * largest / 2**20)
+
+
+def _planned(runs: Sequence[PreparedRun]) -> dict[str, Unit]:
+    """The units that are planned: physical checks of own molecules, some seconds each, are left out."""
+    return {name: unit for name, unit in in_order(runs).items() if stage_of(unit) != "checks"}
+
+
+def _name(run: PreparedRun) -> str:
+    return run.given.task.name if run.given.task else "own molecules"
 
 
 def predicted(name: str, runs: Sequence[PreparedRun], tasks: Sequence[Sequence[Unit]], found: Calibration) -> Planned:
@@ -170,8 +181,8 @@ def predicted(name: str, runs: Sequence[PreparedRun], tasks: Sequence[Sequence[U
     steps_per_s = _ratio(steps, md_s)
     return Planned(
         name,
-        len(in_order(runs)),
-        len(in_order(runs)) - len(units),
+        len(_planned(runs)),
+        len(_planned(runs)) - len(units),
         frames,
         steps,
         Range(*(sum(found.costs(tasks, "cpu_seconds", level)) for level in LEVELS)),

@@ -28,10 +28,12 @@ class Potential:
         described: name, dtype, sha256, files and batch_atoms (None where it does not batch, or batches wrongly);
             JSON-able.
         preflight: what its short examination found, JSON-able.
+        training: how it was trained, in a sentence; None where that is not known. No result depends on what is known.
     """
 
     described: dict[str, Any]
     preflight: dict[str, Any]
+    training: str | None = None
 
     @property
     def batch_atoms(self) -> int | None:
@@ -64,7 +66,7 @@ def try_potential(spec: Spec, frames: Sequence[Frames], executor: Executor) -> t
         "files": spec.file_hashes(),
         "batch_atoms": described.batch_atoms if batches_well(found) else None,
     }
-    return Potential(facts, found.to_dict()), found
+    return Potential(facts, found.to_dict(), described.training), found
 
 
 def _tried(spec, frames, executor) -> tuple[Description | None, dict[str, str]]:

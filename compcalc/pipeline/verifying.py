@@ -101,7 +101,7 @@ def _wrong_outputs(prepared: PreparedRun, store: ResultStore, out: Path) -> Iter
     metrics = compute_metrics(prepared, store)
     if not _same(_read(out / "metrics.json"), json.loads(json.dumps(metrics))):
         yield "metrics.json"
-    yield from damaged_files(out)
+    yield from damaged_files(prepared, out)
     yield from (f"trajectories/{name}" for name in damaged_exports(prepared, out))
 
 

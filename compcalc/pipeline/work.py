@@ -140,12 +140,13 @@ class ReferenceTask:
 
 @dataclass(frozen=True)
 class Description:
-    """What a calculator says of itself; `batch_atoms` is None where it does not batch."""
+    """What a calculator says of itself; `batch_atoms` is None where it does not batch, `training` where unknown."""
 
     name: str
     dtype: str | None
     sha256: str | None
     batch_atoms: int | None
+    training: str | None = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,7 @@ def _describe(calculator: BaseCalculator) -> Description:
         getattr(calculator, "dtype", None),
         getattr(calculator, "sha256", None),
         calculator.batch_atoms if getattr(calculator, "can_batch", False) else None,
+        getattr(calculator, "training", None),
     )
 
 

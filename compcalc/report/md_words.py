@@ -17,6 +17,7 @@ ENERGY_CAUSES = {
     "not_gradient": "the energy changes because the forces are not the gradient of the energy",
     "jumps": "the energy jumps: the potential is not continuous",
     "time_step": "the energy changes because the time step is too large for this molecule",
+    "noise": "the energy changes because the forces scatter at random",
 }
 """What `energy_cause` of an MD run says, in words."""
 
@@ -29,6 +30,7 @@ def md_sentences(metrics: Mapping[str, Any]) -> list[str]:
         *_survival_sentences(metrics),
         *_drift_sentences(metrics),
         *_energy_sentences(metrics),
+        *_start_sentences(metrics),
         *heating_lines(metrics),
         *reference_lines(metrics),
     ]
@@ -106,6 +108,27 @@ def _energy_sentences(metrics: Mapping) -> list[str]:
         for cause, words in ENERGY_CAUSES.items()
         if cause in causes
     ]
+
+
+def _start_sentences(metrics: Mapping) -> list[str]:
+    """NVE runs that were not at the temperature that was asked for, though they kept their energy."""
+    sentences = []
+    for protocol in protocol_names(metrics):
+        found = (summary_of(metrics, "md").get(protocol) or {}).get("start_temperature") or {}
+        if found.get("verdict") in _STARTS:
+            share = f"{shown(number(found['ratio']), 2)} ± {shown(number(found['standard_error']), 1)}"
+            runs = plural(int(found["n_runs"]), f"{protocol.upper()} run")
+            sentences.append(
+                f"{runs} had {share} times the temperature that was asked for, and kept their energy: "
+                f"{_STARTS[found['verdict']]}."
+            )
+    return sentences
+
+
+_STARTS = {
+    "cold": "they started cold, from geometries nearer to a minimum than at equilibrium; equilibrate for longer",
+    "hot": "they started hot, from geometries that are strained in this potential; equilibrate for longer",
+}
 
 
 def _listing(metrics: Mapping, physical: bool) -> str:

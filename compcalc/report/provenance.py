@@ -24,6 +24,7 @@ def provenance(manifest: Mapping[str, Any], metrics: Mapping[str, Any] | None = 
         ("Examined before the run", _preflight(manifest.get("preflight"))),
         ("Evaluation", _evaluation(potential, metrics)),
         ("Model file SHA-256", potential.get("sha256")),
+        ("Trained", potential.get("training")),
         ("Task", manifest.get("task") or "none: the molecules are the user's own"),
         ("Left out", _refused(manifest.get("refused"))),
         ("Parts run", {"all": "static checks and MD"}.get(manifest.get("only"), manifest.get("only"))),

@@ -1,61 +1,50 @@
-"""The metrics of a run as one tidy CSV table."""
+"""The metrics of a run as one tidy table: CSV, and Parquet where pyarrow is installed."""
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from compcalc.errors import MissingDependencyError
 from compcalc.report.files import write_text_atomically
-from compcalc.report.glossary import ascii_unit
-from compcalc.report.rows import md_runs, reference_runs, static_entries
+from compcalc.report.tidy import COLUMNS, tidy_lines
 
-COLUMNS = ("molecule", "smiles", "split", "protocol", "replica", "metric", "value", "unit")
-
-_NAMES = frozenset({"molecule", "smiles", "split", "protocol", "replica"})
+TABLES_EXTRA = "pip install 'compcalc[tables]'"
 
 
-def write_metrics_csv(path: str | Path, metrics: Mapping[str, Any]) -> None:
-    """Write one line a molecule and metric, and for MD a run and metric; UTF-8, with a header.
-
-    A metric that was not computed keeps its line, with an empty value. Metrics kept by group carry the group in
-    brackets: `force_mae_by_element[C]`. Before the protocol of a run with the reference method stands `reference`.
+def write_metrics_csv(path: str | Path, metrics: Mapping[str, Any], manifest: Mapping[str, Any] | None = None) -> None:
+    """Write the lines of `tidy_lines`, UTF-8, with a header; what does not apply is left empty.
 
     Args:
         path: the file.
         metrics: content of metrics.json.
+        manifest: content of run.json.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_lines(metrics))
+    writer.writerows(tuple(line.values()) for line in tidy_lines(metrics, manifest))
     write_text_atomically(path, text.getvalue())
 
 
-def _lines(metrics: Mapping) -> Iterator[tuple]:
-    splits: dict[str, list[str]] = {}
-    for entry in static_entries(metrics):
-        splits.setdefault(entry.get("molecule"), []).append(entry.get("split") or "")
-        names = (entry.get("molecule"), entry.get("smiles"), entry.get("split"), "static", "")
-        yield from (names + cells for cells in _cells(entry))
-    of_reference = [{**run, "protocol": f"reference {run.get('protocol')}"} for run in reference_runs(metrics)]
-    for run in (*md_runs(metrics), *of_reference):
-        split = "+".join(splits.get(run.get("molecule"), []))
-        names = (run.get("molecule"), run.get("smiles"), split, run.get("protocol"), run.get("replica"))
-        yield from (names + cells for cells in _cells(run))
+def metrics_parquet(metrics: Mapping[str, Any], manifest: Mapping[str, Any] | None = None) -> bytes:
+    """The same as the content of a Parquet file: `value` as double, `replica` and `n` as integers, the rest as words.
 
+    Args:
+        metrics: content of metrics.json.
+        manifest: content of run.json.
 
-def _cells(record: Mapping) -> Iterator[tuple]:
-    for key, value in record.items():
-        if key in _NAMES:
-            continue
-        unit = ascii_unit(key)
-        if isinstance(value, Mapping):
-            yield from ((f"{key}[{group}]", _plain(item), unit) for group, item in value.items())
-        else:
-            yield key, _plain(value), unit
-
-
-def _plain(value: object) -> object:
-    """A cell: lists joined by blanks, None left empty, numbers at full precision."""
-    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else value
+    Raises:
+        MissingDependencyError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingDependencyError("metrics.parquet", "pyarrow", TABLES_EXTRA) from error
+    types = {"value": pa.float64(), "replica": pa.int64(), "n": pa.int64()}
+    columns = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    buffer = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(list(tidy_lines(metrics, manifest)), columns), buffer)
+    return buffer.getvalue()

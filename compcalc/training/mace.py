@@ -1,24 +1,18 @@
 """Training a MACE through mace-torch's own training program, in a process of its own."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ase.data import atomic_numbers
 
-from compcalc.errors import CompcalcError, InputError
+from compcalc.errors import InputError
 from compcalc.reference.export import export
+from compcalc.training.architecture import Architecture, Fit, Job, Progress
+from compcalc.training.mace_program import History, Program
 from compcalc.training.split import TrainingSplit
-
-
-class TrainingError(CompcalcError):
-    """The training program ended without a model."""
+from compcalc.units import MEV_PER_EV
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,8 @@ class MACESettings:
         layers: number of message-passing layers.
         r_max: cut-off of one layer, angstrom.
         radial: width of the radial network's hidden layer.
-        epochs: passes over the training frames.
+        epochs: passes over the training frames, at most.
+        patience: passes without a lower loss on the validation frames after which the training stops.
         batch_size: frames a step.
         learning_rate: at the start; it falls exponentially to 1%.
         energy_weight: of the loss; errors per atom are small, so that even this leaves the forces 99% of it.
@@ -50,6 +45,7 @@ class MACESettings:
     r_max: float = 3.5
     radial: int = 32
     epochs: int = 60
+    patience: int = 20
     batch_size: int = 5
     learning_rate: float = 0.01
     energy_weight: float = 1000.0
@@ -58,7 +54,7 @@ class MACESettings:
     device: str = "cpu"
 
     def __post_init__(self):
-        for name in ("channels", "max_ell", "correlation", "layers", "radial", "epochs", "batch_size"):
+        for name in ("channels", "max_ell", "correlation", "layers", "radial", "epochs", "patience", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "1 or more")
         if self.max_L < 0:
@@ -79,8 +75,8 @@ def train_mace(
     *,
     seed: int,
     on_epoch: Callable[[int, dict], None] = lambda epoch, errors: None,
-) -> Path:
-    """Fit a MACE; a killed training goes on from its last checkpoint when called again with the same arguments.
+) -> tuple[Path, History]:
+    """Fit a MACE; a killed training goes on from its best checkpoint when called again with the same arguments.
 
     Args:
         split: training and validation frames.
@@ -91,7 +87,7 @@ def train_mace(
         on_epoch: told of each epoch and its validation errors (`mae_f` in eV/angstrom, `mae_e_per_atom` in eV).
 
     Returns:
-        Path of the model file.
+        path of the model file; losses on the validation frames.
 
     Raises:
         TrainingError: the program failed; the message has the end of its log.
@@ -104,22 +100,45 @@ def train_mace(
     # The model knows the elements it is trained on and no others.
     seen = {int(z) for frames in split.train for z in frames.numbers}
     energies = {atomic_numbers[s]: e for s, e in atomic_energies.items() if atomic_numbers[s] in seen}
-    command = [sys.executable, "-m", "mace.cli.run_train", *_arguments(settings, energies, seed)]
-    log = directory / "training.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=directory, stdout=output, stderr=subprocess.STDOUT, env=_environment())
-        try:
-            _follow(process, directory / "results" / f"model_run-{seed}_train.txt", on_epoch)
-        except BaseException:
-            process.kill()
-            process.wait()  # nothing may write into the directory once this function has ended
-            raise
+    program = Program(directory, seed)
+    arguments = _arguments(settings, energies, seed)
+    history = program.run(arguments, on_epoch, settings.patience)
+    if history.exhausted(settings.patience):
+        # The program has no end to its patience; its model is written from the best epoch in a session without any.
+        program.keep_checkpoints_until(history.best)
+        program.run([*arguments, f"--max_num_epochs={history.best - 1}"], lambda epoch, errors: None)
     model = directory / "model.model"
-    if process.returncode or not model.exists():
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise TrainingError(f"mace-torch ended with code {process.returncode} and no model. End of {log}:\n{tail}")
+    program.refuse_failure(model)
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-    return model
+    return model, history
+
+
+def fit_mace(job: Job, settings: MACESettings) -> Fit:
+    """Fit a MACE to the job's frames.
+
+    Raises:
+        TrainingError: the program failed; the message has the end of its log.
+    """
+
+    def on_epoch(epoch: int, errors: dict) -> None:
+        words = f"validation force MAE {MEV_PER_EV * errors['mae_f']:.1f} meV/A"
+        job.on_progress(Progress(epoch, settings.epochs, words))
+
+    model, history = train_mace(
+        job.split, job.atomic_energies, job.directory, settings, seed=job.seed, on_epoch=on_epoch
+    )
+    stopped = history.exhausted(settings.patience)
+    epochs = {"best_epoch": history.best, "epochs": history.last} if history.losses else {}
+    notes = ()
+    if history.sessions > 1:
+        notes = (f"the training was cut off and went on: only epochs from {history.first} on were chosen among",)
+    return Fit(
+        model,
+        "epoch with the lowest loss on validation starts of the training molecules (in distribution only)"
+        + (f"; stopped after {settings.patience} epochs without a lower one" if stopped else ""),
+        details={**epochs, "stopped_early": stopped},
+        notes=notes,
+    )
 
 
 def _arguments(settings: MACESettings, atomic_energies: Mapping[int, float], seed: int) -> list[str]:
@@ -156,28 +175,17 @@ def _arguments(settings: MACESettings, atomic_energies: Mapping[int, float], see
         "seed": seed,
         "plot": False,
     }
-    flags = ["--ema", "--amsgrad", "--restart_latest", "--save_cpu"]
+    flags = ["--ema", "--amsgrad", "--restart_latest", "--keep_checkpoints", "--save_cpu"]
     return [f"--{name}={value}" for name, value in values.items()] + flags
 
 
-def _environment() -> dict[str, str]:
-    # Threads that spin while they wait slow a shared machine down by a factor of ten and more.
-    return {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore", **os.environ}
-
-
-def _follow(process: subprocess.Popen, results: Path, on_epoch: Callable[[int, dict], None]) -> None:
-    """Report each epoch from the results file while the process runs."""
-    position = 0
-    while True:
-        ended = process.poll() is not None
-        if results.exists():
-            with results.open() as file:
-                file.seek(position)
-                while (line := file.readline()).endswith("\n"):
-                    position = file.tell()
-                    entry = json.loads(line)
-                    if entry.get("mode") == "eval" and entry.get("epoch") is not None:
-                        on_epoch(int(entry["epoch"]) + 1, entry)
-        if ended:
-            return
-        time.sleep(0.5)
+ARCHITECTURE = Architecture(
+    "mace",
+    "a small MACE, through mace-torch",
+    MACESettings,
+    fit_mace,
+    scheme="mace",
+    file="{name}.model",
+    requires=("mace", "torch"),
+    install="pip install mace-torch",
+)

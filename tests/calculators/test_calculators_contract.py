@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from additive_samples import random_parameters
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.calculator import CalculationFailed, PropertyNotImplementedError
@@ -18,7 +19,7 @@ from compcalc.calculators.checked import CheckedCalculator
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 
-POTENTIALS = ("tblite", "mmff94", "mace-float32", "mace-float64", "checked", "file", "python")
+POTENTIALS = ("tblite", "mmff94", "mace-float32", "mace-float64", "additive", "checked", "file", "python")
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,20 @@ class Sample:
     step: float = 1e-3
 
 
+@pytest.fixture(scope="module")
+def additive_file(tmp_path_factory):
+    """A force field for every molecule of this file, apart from each other and together."""
+    far = [Atoms("H2", [[0, 0, 0], [0, 0, 12.1]]), molecule("H2O") + Atoms("OH2", molecule("H2O").positions + 50.0)]
+    path = tmp_path_factory.mktemp("additive") / "contract.json"
+    random_parameters([*(rattled(name) for name in ("CH3CH2OH", "H2O", "CH3OCH3")), *far]).save(path)
+    return path
+
+
 @pytest.fixture(params=POTENTIALS)
-def potential(request, mace_models, user_file, user_module):
+def potential(request, mace_models, user_file, user_module, additive_file):
     name = request.param
+    if name == "additive":
+        return Sample(lambda: get_calculator(f"additive:{additive_file}"), 1e-5, 1e-7, 1e-4)
     if name == "tblite":
         return Sample(lambda: get_calculator("tblite:GFN2-xTB?accuracy=0.01"), 1e-4, 1e-5)
     if name == "mmff94":

@@ -54,6 +54,14 @@ def test_calculators(compcalc):
     assert "tblite" in table
 
 
+def test_schemas(compcalc):
+    code, out, _ = compcalc("schema")
+    assert code == 0 and json.loads(out)["title"].startswith("metrics.json")
+    assert json.loads(compcalc("schema", "run")[1])["title"].startswith("run.json")
+    code, _, err = compcalc("schema", "metric")
+    assert code == 2 and "allowed: metrics, run" in err
+
+
 def test_version(compcalc):
     assert compcalc("--version")[1].startswith("compcalc 0.")
 

@@ -52,8 +52,11 @@ def all_options() -> set[str]:
 
 
 def _options(command) -> set[str]:
-    inner = (_options(each) for each in getattr(command, "commands", {}).values())
-    return {option for parameter in command.params for option in parameter.opts}.union(*inner)
+    options = {option for parameter in command.params for option in parameter.opts}
+    if not hasattr(command, "resolve_command"):
+        return options
+    inner = (command.get_command(None, name) for name in command.list_commands(None))
+    return options.union(*map(_options, inner))
 
 
 def _check_values(context) -> None:

@@ -65,10 +65,10 @@ def run_page(page, left_out: tuple[str, ...], folder, monkeypatch) -> None:
 
 
 def run_python(block: Block, namespace: dict) -> None:
-    """Run a block; of one that is not run, whatever it imports has to exist."""
+    """Run a block; of one that is not run, what it imports of compcalc has to exist."""
     tree = ast.parse(block.text)
-    if block.reason:
-        tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    if block.mark:
+        tree.body = [node for node in tree.body if isinstance(node, ast.ImportFrom) and "compcalc" in node.module]
     exec(compile(tree, str(block), "exec"), namespace)
 
 

@@ -1,6 +1,7 @@
 """Runs with potentials whose fault is known: what their books say, in both engines."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from compcalc.dynamics.lockstep import run_lockstep
 from compcalc.dynamics.protocols import Protocol
 from compcalc.dynamics.pulls import Pulls
 from compcalc.metrics.attribution import EnergyCause, attribute_run
+from compcalc.metrics.dynamics import run_row
 from compcalc.records import OutcomeKind
 
 HELD = Limits(broken=99.0, torn=99.0, formed=0.0, heating_k=1e9, temperature_k=1e9)
@@ -61,6 +63,35 @@ def test_a_run_that_heats_ends_with_the_cause_in_both_engines(make, timestep_fs,
     assert t.outcome.time_ps < 2.0 and t.outcome.cause.endswith(words)
     (other,) = run_lockstep([water()], Looped(lambda z: make()), protocol, limits=limits)
     assert other.outcome.cause.endswith(words)
+
+
+class Noisy(Faulty):
+    """Forces that are random, by `sigma` eV/angstrom a component."""
+
+    def __init__(self, sigma):
+        self._rng = np.random.default_rng(0)
+        super().__init__(lambda x, energy, forces: (energy, forces + sigma * self._rng.normal(size=x.shape)))
+
+
+class Scatter(NamedTuple):
+    energy: float
+    forces: float
+
+
+def test_noise_that_was_measured_before_is_the_cause_where_it_suffices():
+    protocol, limits = Protocol("nve", 1.0, 0.0), Limits(broken=99.0, torn=99.0, formed=0.0)
+    (t,) = run_lockstep([water()], Looped(lambda z: Noisy(0.5)), protocol, limits=limits)
+    assert t.outcome.kind is OutcomeKind.EXPLODED
+
+    def row(scatter):
+        return run_row(t, 1.0, None, protocol=protocol, noise=scatter)
+
+    noisy, quiet = row(Scatter(0.0, 0.5)), row(Scatter(0.0, 0.005))
+    assert noisy["energy_cause"] == EnergyCause.NOISE and noisy["cause"].endswith(": the forces scatter at random")
+    assert quiet["energy_cause"] != EnergyCause.NOISE and quiet["cause"] == t.outcome.cause == row(None)["cause"]
+    (swirled,) = run_lockstep([water()], Looped(lambda z: Faulty(swirling)), protocol, limits=limits)
+    found = run_row(swirled, 1.0, None, protocol=protocol, noise=Scatter(0.0, 0.005))
+    assert found["energy_cause"] == EnergyCause.NOT_GRADIENT
 
 
 @pytest.mark.parametrize("kind", ["nve", "nvt"])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from compcalc.errors import InputError
-from compcalc.metrics.attribution import EnergyBooks, EnergyCause, attribute, attribute_run
+from compcalc.metrics.attribution import EnergyBooks, EnergyCause, attribute, attribute_run, noise_suffices
+from compcalc.units import EV_PER_U_ANGSTROM2_PER_FS2, KB_EV_PER_K
 
 TIME = np.arange(0, 1001.0)
 PS = TIME / 1000
@@ -115,3 +116,22 @@ def test_what_cannot_be_used(change, match):
 
 def test_every_cause_has_words():
     assert len({cause.words for cause in EnergyCause}) == len(EnergyCause)
+
+
+def test_noise_suffices_for_what_random_kicks_do_and_for_no_more():
+    """Free particles that are kicked anew at each step, from thermal velocities."""
+    rng, masses, sigma, h, kelvin, steps = np.random.default_rng(0), np.array([12.0, 1.0, 1.0]), 0.3, 0.5, 300.0, 400
+    thermal = np.sqrt(KB_EV_PER_K * kelvin / (masses * EV_PER_U_ANGSTROM2_PER_FS2))[:, None]
+    begin = thermal * rng.normal(size=(2000, 3, 3))
+    kicks = rng.normal(size=(2000, 3, 3)) * np.sqrt(steps) * sigma * h / (masses * EV_PER_U_ANGSTROM2_PER_FS2)[:, None]
+    energy = 0.5 * EV_PER_U_ANGSTROM2_PER_FS2 * masses[:, None]
+    gains = (energy * ((begin + kicks) ** 2 - begin**2)).sum(axis=(1, 2))
+    settings = {"timestep_fs": h, "temperature_k": kelvin}
+    explained = [noise_suffices(gain, steps * h, masses, sigma, **settings) for gain in gains]
+    assert 0.93 < np.mean(explained) < 0.995
+    assert not any(
+        noise_suffices(10 * gains.std() + gains.mean(), steps * h, masses, s, **settings) for s in (0.0, 0.3)
+    )
+    assert not noise_suffices(gains.mean() + gains.std(), steps * h / 1000, masses, sigma, **settings), "ps for fs"
+    with pytest.raises(InputError, match="force_noise_ev_per_angstrom"):
+        noise_suffices(0.1, 100.0, masses, -0.3)

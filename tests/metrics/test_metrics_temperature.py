@@ -7,7 +7,14 @@ import pytest
 from ase import Atoms, units
 
 from compcalc.errors import InputError
-from compcalc.metrics.temperature import degrees_of_freedom, element_temperatures, kinetic_energy, temperature
+from compcalc.metrics.temperature import (
+    degrees_of_freedom,
+    element_temperatures,
+    kinetic_energy,
+    start_temperature,
+    temperature,
+)
+from compcalc.units import KB_EV_PER_K
 
 WATER = np.array([[0.0, 0.0, 0.119], [0.0, 0.763, -0.477], [0.0, -0.763, -0.477]])
 WATER_NUMBERS, WATER_MASSES = np.array([8, 1, 1]), np.array([15.999, 1.008, 1.008])
@@ -123,3 +130,32 @@ def test_no_frames_give_nan():
     assert np.isnan(list(found.values())).all()
     with pytest.raises(InputError, match="numbers: got"):
         element_temperatures([8, 1], WATER_MASSES, np.zeros((1, 3, 3)))
+
+
+def test_runs_that_start_at_equilibrium_scatter_as_their_error_says():
+    """Harmonic: of 2f squared normal numbers, half of the energy is kinetic on average."""
+    freedom, asked = 30, 300.0
+    energies = 0.5 * KB_EV_PER_K * asked * np.random.default_rng(0).chisquare(2 * freedom, size=4000)
+    means = temperature(energies / 2, freedom)
+    each = [start_temperature([mean], [asked], [freedom]) for mean in means[:400]]
+    assert np.std([one.ratio for one in each]) == pytest.approx(each[0].standard_error, rel=0.1)
+    assert sum(one.verdict != "as asked" for one in each) <= 6
+    together = start_temperature(means, np.full(4000, asked), np.full(4000, freedom))
+    assert together.ratio == pytest.approx(1, abs=3 * together.standard_error) and together.n_runs == 4000
+    assert together.standard_error == pytest.approx(each[0].standard_error / np.sqrt(4000))
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(0.5, "cold"), (1.0, "as asked"), (0.95, "as asked"), (2.0, "hot")])
+def test_cold_and_hot_starts_are_told_from_those_as_asked(factor, verdict):
+    freedom = np.array([21, 54, 900])
+    asked = np.array([300.0, 500.0, 300.0])
+    assert start_temperature(factor * asked, asked, freedom).verdict == verdict
+    assert start_temperature([factor * 300], [300], [3]).verdict == "as asked", "one diatomic cannot say"
+
+
+def test_runs_without_degrees_of_freedom_say_nothing_of_their_start():
+    assert start_temperature([], [], []).n_runs == 0
+    nothing = start_temperature([0.0, 10.0], [300.0, 0.0], [0, 3])
+    assert nothing.n_runs == 0 and np.isnan(nothing.ratio) and nothing.verdict == "as asked"
+    with pytest.raises(InputError, match="asked_k"):
+        start_temperature([300.0], [-1.0], [3])

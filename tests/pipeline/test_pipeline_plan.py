@@ -18,6 +18,7 @@ from compcalc.pipeline.disk import export_bytes, result_bytes
 from compcalc.pipeline.planning import open_tasks, plan, predicted
 from compcalc.pipeline.scaling import SizeLaw, smallest_middle_largest
 from compcalc.pipeline.schedule import list_schedule
+from compcalc.pipeline.settings import RunSettings
 from compcalc.pipeline.timing import Timing, Took, shortened, time_frames, time_steps, total_steps
 
 
@@ -218,6 +219,15 @@ def test_what_is_there_is_left_out(finished, tiny_data, in_this_process):
     assert [[u.id for u in task] for task in open_tasks(list(entered_runs(out).values()), ResultStore(out))] == [
         [path.relative_to(out).with_suffix("").as_posix()]
     ]
+
+
+def test_own_molecules_are_planned_and_refused_ones_named(in_this_process, tiny_preset):
+    notices = []
+    own = RunSettings("mmff94", None, molecules=("CCO", "[CH3]"), workers=1)
+    (found,) = plan([own], seconds=0.2, notice=notices.append)
+    (row,) = found.runs
+    assert (row.task, row.units, row.frames) == ("own molecules", 2, 0) and row.steps > 0
+    assert len(notices) == 1 and "[CH3] is left out: unpaired electrons" in notices[0]
 
 
 def test_bytes_of_results_and_trajectories_are_those_of_the_run(finished, tiny_data):

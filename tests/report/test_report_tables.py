@@ -2,12 +2,14 @@
 
 import csv
 import os
+import sys
 
 import pytest
 
+from compcalc.errors import MissingDependencyError
 from compcalc.metrics.dynamics import GROUPS, NUMBERS
 from compcalc.report.files import write_text_atomically
-from compcalc.report.tables import COLUMNS, write_metrics_csv
+from compcalc.report.tables import COLUMNS, metrics_parquet, write_metrics_csv
 
 
 def read(path) -> list[dict]:
@@ -33,8 +35,8 @@ def test_round_trip(tmp_path, failing_metrics):
     runs = {(x["molecule"], x["protocol"], x["replica"], x["metric"]): x for x in lines if x["protocol"] != "static"}
     for run in failing_metrics["md"]["runs"]:
         name = (run["molecule"], run["protocol"], str(run["replica"]))
-        assert runs[*name, "outcome"]["value"] == run["outcome"]
-        assert runs[*name, "cause"]["value"] == run["cause"]
+        assert runs[*name, "outcome"]["text"] == run["outcome"]
+        assert runs[*name, "cause"]["text"] == run["cause"]
         assert runs[*name, "drift_mev_per_atom_per_ps"]["unit"] == "meV/atom/ps"
 
 
@@ -78,8 +80,54 @@ def test_every_number_whose_name_has_a_unit_carries_it(tmp_path, metrics):
 
 def test_lines_are_unique(tmp_path, metrics):
     write_metrics_csv(tmp_path / "metrics.csv", metrics)
-    keys = [tuple(line[c] for c in COLUMNS[:6]) for line in read(tmp_path / "metrics.csv")]
+    keys = [tuple(line[c] for c in COLUMNS[:-4]) for line in read(tmp_path / "metrics.csv")]
     assert len(keys) == len(set(keys))
+
+
+def test_every_line_says_of_which_run_it_is_and_over_what(tmp_path, failing_metrics, manifest):
+    write_metrics_csv(tmp_path / "metrics.csv", failing_metrics, {**manifest, "name": "mace-length"})
+    lines = read(tmp_path / "metrics.csv")
+    assert {(x["run"], x["potential"], x["task"], x["variant"]) for x in lines} == {
+        ("mace-length", "mace:default", "length", "base")
+    }
+    force = {x["molecule"]: x["n"] for x in lines if x["metric"] == "force_mae_mev_per_angstrom"}
+    assert (force["alkane/02"], force["alkane/12"], force["alkane/13"]) == ("50", "47", "0")
+    assert {x["n"] for x in lines if x["protocol"] == "nve"} == {"1"}
+
+
+def test_numbers_and_words_stand_apart_and_every_number_has_a_unit(tmp_path, failing_metrics):
+    write_metrics_csv(tmp_path / "metrics.csv", failing_metrics)
+    units = {}
+    for line in read(tmp_path / "metrics.csv"):
+        assert not (line["value"] and line["text"])
+        if line["value"]:
+            float(line["value"])
+            units[line["metric"].partition("[")[0]] = line["unit"]
+    assert all(units.values()), units
+    assert (units["force_cosine"], units["drift_resolved"], units["ms_per_frame"]) == ("1", "1", "ms")
+    assert (units["force_mae_by_element"], units["temperature_by_element_k"]) == ("meV/angstrom", "K")
+
+
+def test_parquet_holds_the_same_lines_with_types(tmp_path, failing_metrics, manifest):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'compcalc[tables]'")
+    (tmp_path / "metrics.parquet").write_bytes(metrics_parquet(failing_metrics, manifest))
+    write_metrics_csv(tmp_path / "metrics.csv", failing_metrics, manifest)
+    table = parquet.read_table(tmp_path / "metrics.parquet")
+    assert (str(table.schema.field("value").type), str(table.schema.field("n").type)) == ("double", "int64")
+    rows = [{key: "" if value is None else value for key, value in row.items()} for row in table.to_pylist()]
+    lines = read(tmp_path / "metrics.csv")
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines, strict=True):
+        assert {key: str(row[key]) for key in COLUMNS if key != "value"} == {
+            k: line[k] for k in COLUMNS if k != "value"
+        }
+        assert row["value"] == (float(line["value"]) if line["value"] else "")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(monkeypatch, metrics):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"'pyarrow'.*pip install 'compcalc\[tables\]'"):
+        metrics_parquet(metrics)
 
 
 def test_nothing_run_gives_the_header_alone(tmp_path):

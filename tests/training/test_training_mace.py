@@ -1,9 +1,12 @@
 """Training through mace-torch's program: what it is given, what happens when it fails, and once for real."""
 
-import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ from ase.io import read
 from training_data import ENERGIES, TASK, mmff94_data, random_data
 
 from compcalc.errors import InputError
-from compcalc.training.mace import MACESettings, TrainingError, train_mace
+from compcalc.training.architecture import TrainingError
+from compcalc.training.mace import MACESettings, train_mace
+from compcalc.training.mace_program import History
 from compcalc.training.split import training_split
 
 TINY = MACESettings(
@@ -28,7 +33,7 @@ def program(monkeypatch):
     def replace_by(code: str):
         def start(command, **settings):
             commands.append(command)
-            return real([sys.executable, "-c", code], **settings)
+            return real([sys.executable, "-c", code, *command[5:]], **settings)
 
         monkeypatch.setattr(subprocess, "Popen", start)
         return commands
@@ -50,6 +55,7 @@ def split(tmp_path):
         ("layers", 0),
         ("radial", 0),
         ("epochs", 0),
+        ("patience", 0),
         ("batch_size", -1),
         ("max_L", -1),
         ("r_max", 1.0),
@@ -87,14 +93,14 @@ def test_a_program_that_fails_beside_an_older_model_has_failed(program, split, t
 
 WRITES_A_MODEL = """
 import json, os, pathlib
-pathlib.Path("results").mkdir()
+pathlib.Path("results").mkdir(exist_ok=True)
 lines = [
-    {"mode": "eval", "epoch": None, "mae_f": 9.0},
+    {"mode": "eval", "epoch": None, "mae_f": 9.0, "loss": 9.0},
     {"mode": "opt", "epoch": 0, "loss": 1.0},
-    {"mode": "eval", "epoch": 0, "mae_f": 0.5},
-    {"mode": "eval", "epoch": 1, "mae_f": 0.25},
+    {"mode": "eval", "epoch": 0, "mae_f": 0.5, "loss": 2.0},
+    {"mode": "eval", "epoch": 1, "mae_f": 0.25, "loss": 3.0},
 ]
-pathlib.Path("results/model_run-7_train.txt").write_text("".join(json.dumps(x) + "\\n" for x in lines))
+pathlib.Path("results/model_run-7_train.txt").open("a").write("".join(json.dumps(x) + "\\n" for x in lines))
 pathlib.Path("checkpoints").mkdir()
 pathlib.Path("model.model").write_text(os.environ["OMP_WAIT_POLICY"])
 """
@@ -103,7 +109,7 @@ pathlib.Path("model.model").write_text(os.environ["OMP_WAIT_POLICY"])
 def test_a_program_that_works_is_followed_epoch_by_epoch(program, split, tmp_path):
     program(WRITES_A_MODEL)
     seen = []
-    model = train_mace(
+    model, history = train_mace(
         split,
         ENERGIES,
         tmp_path / "work",
@@ -114,14 +120,73 @@ def test_a_program_that_works_is_followed_epoch_by_epoch(program, split, tmp_pat
     assert model == tmp_path / "work" / "model.model"
     assert model.read_text()
     assert seen == [(1, 0.5), (2, 0.25)]
+    assert (history.best, history.last, history.sessions) == (1, 2, 1)
     assert not (tmp_path / "work" / "checkpoints").exists()
+
+
+LEARNS_NO_MORE = """
+import json, pathlib, sys, time
+given = dict(part[2:].split("=", 1) for part in sys.argv[1:] if "=" in part)
+for name in ("results", "checkpoints"):
+    pathlib.Path(name).mkdir(exist_ok=True)
+log = pathlib.Path("results/model_run-7_train.txt").open("a", buffering=1)
+made = sorted(int(path.stem.rpartition("-")[2]) for path in pathlib.Path("checkpoints").iterdir())
+log.write(json.dumps({"mode": "eval", "epoch": None, "mae_f": 9.0, "loss": 9.0}) + "\\n")
+for epoch in range(made[-1] if made else 0, int(given["max_num_epochs"])):
+    loss = [4.0, 3.0, 1.0][epoch] if epoch < 3 else 5.0
+    # Epoch 6 is better: the program is faster than the one that stops it.
+    if epoch < 3 or epoch == 6:
+        pathlib.Path(f"checkpoints/model_run-7_epoch-{epoch}.pt").touch()
+    log.write(json.dumps({"mode": "eval", "epoch": epoch, "mae_f": loss, "loss": loss}) + "\\n")
+if made:
+    pathlib.Path("model.model").write_text(f"of epoch {made[-1] + 1}")
+else:
+    time.sleep(300)
+"""
+
+
+def test_a_program_that_learns_no_more_is_stopped_and_leaves_its_best_epoch(program, split, tmp_path):
+    commands = program(LEARNS_NO_MORE)
+    settings = replace(TINY, epochs=50, patience=3)
+    seen = []
+    model, history = train_mace(
+        split, ENERGIES, tmp_path / "work", settings, seed=7, on_epoch=lambda epoch, errors: seen.append(epoch)
+    )
+    assert seen == [1, 2, 3, 4, 5, 6]
+    assert (history.best, history.last) == (3, 6)
+    assert model.read_text() == "of epoch 3"
+    assert [command[-1] for command in commands] == ["--save_cpu", "--max_num_epochs=2"]
+
+
+def test_results_of_a_killed_session_are_counted_and_not_taken_for_those_of_this_one(program, split, tmp_path):
+    results = tmp_path / "work/results/model_run-7_train.txt"
+    results.parent.mkdir(parents=True)
+    lines = [{"mode": "eval", "epoch": epoch, "mae_f": 0.1, "loss": 0.1} for epoch in (None, 0, 1)]
+    results.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"mode": "eval", "ep')
+    program(WRITES_A_MODEL)
+    seen = []
+    _, history = train_mace(
+        split, ENERGIES, tmp_path / "work", TINY, seed=7, on_epoch=lambda epoch, errors: seen.append(errors["loss"])
+    )
+    assert seen == [2.0, 3.0]
+    assert (history.sessions, history.best) == (2, 1)
+
+
+def test_patience_counts_from_the_lowest_loss():
+    history = History()
+    for epoch, loss in enumerate([4.0, 2.0, 3.0, 2.0, 2.5]):
+        history.add({"epoch": epoch, "loss": loss})
+        assert history.exhausted(3) == (epoch == 4)
+    assert (history.best, history.last) == (2, 5)
+    assert not history.exhausted(4)
+    assert not History().exhausted(1)
 
 
 def test_the_program_gets_the_split_the_settings_and_the_elements_seen(program, split, tmp_path):
     commands = program(WRITES_A_MODEL)
     train_mace(split, ENERGIES, tmp_path / "work", TINY, seed=7)
-    given = dict(part[2:].split("=", 1) for part in commands[0] if "=" in part)
-    assert commands[0][:3] == [sys.executable, "-m", "mace.cli.run_train"]
+    given = dict(part[2:].split("=", 1) for part in commands[0] if part.startswith("--") and "=" in part)
+    assert commands[0][4] == "mace.cli.run_train"
     assert given["E0s"] == "{1: -13.0, 6: -1000.0}"
     assert (given["num_channels"], given["max_L"], given["num_interactions"]) == ("4", "0", "1")
     assert (given["seed"], given["default_dtype"], given["max_num_epochs"]) == ("7", "float32", "2")
@@ -146,49 +211,99 @@ def test_an_interrupt_ends_the_program(program, split, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(subprocess, "Popen", keep)
-    monkeypatch.setattr("compcalc.training.mace.time.sleep", interrupt)
+    monkeypatch.setattr("compcalc.training.mace_program.time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train_mace(split, ENERGIES, tmp_path / "work", TINY, seed=0)
     assert started[0].returncode is not None
 
 
+def test_a_program_ends_with_the_process_that_started_it(split, tmp_path):
+    """Killed, as by a scheduler: nobody may go on writing into the folder of a training that is taken up again."""
+    (tmp_path / "mace/cli").mkdir(parents=True)
+    for package in ("mace", "mace/cli"):
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "mace/cli/run_train.py").write_text(
+        "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(300)"
+    )
+    code = (
+        "import pathlib; from compcalc.training.mace_program import Program; "
+        f"Program(pathlib.Path({str(tmp_path)!r}), 0).run([], print)"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", code])
+    pid = tmp_path / "pid"
+    deadline = time.monotonic() + 30
+    while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child = int(pid.read_text())
+    os.kill(starter.pid, signal.SIGKILL)
+    starter.wait()
+    while _alive(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(child)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in open(f"/proc/{pid}/stat").read().rpartition(")")[2]
+    except OSError:
+        return False
+
+
 @pytest.mark.slow
-def test_a_tiny_mace_trains_loads_and_has_a_card(tmp_path):
+def test_a_tiny_mace_trains_loads_and_is_the_same_again(tmp_path):
     from compcalc.calculators.mace import MACE
     from compcalc.checks.accuracy import evaluate
-    from compcalc.training.card import model_card
 
     dataset = mmff94_data(tmp_path)
     split = training_split(TASK, dataset, seed=0)
-    epochs = []
-    model = train_mace(
-        split, ENERGIES, tmp_path / "work", TINY, seed=0, on_epoch=lambda epoch, errors: epochs.append((epoch, errors))
-    )
-    assert [epoch for epoch, _ in epochs] == [1, 2]
-    assert all(0 < errors["mae_f"] < 100 for _, errors in epochs)
-    calculator = MACE(str(model))
+    epochs, models = [], []
+    for again in ("one", "two"):
+        model, history = train_mace(
+            split, ENERGIES, tmp_path / again, TINY, seed=0, on_epoch=lambda epoch, errors: epochs.append(errors)
+        )
+        models.append(model)
+        assert history.last == 2
+    assert len(epochs) == 4
+    assert all(0 < errors["mae_f"] < 100 for errors in epochs)
+    assert epochs[1]["loss"] == epochs[3]["loss"]
+    calculators = [MACE(str(model)) for model in models]
     for letter, molecules in (("A", TASK.train), ("B", TASK.ood)):
         for molecule in molecules:
             frames = dataset.frames(molecule, letter)
-            energy, forces = evaluate(calculator, frames.numbers, frames.positions[0])
+            (energy, forces), (other, same) = (evaluate(c, frames.numbers, frames.positions[0]) for c in calculators)
             by_element = {6: ENERGIES["C"], 1: ENERGIES["H"]}
             assert energy == pytest.approx(sum(by_element[int(z)] for z in frames.numbers), abs=10)
             assert forces.shape == frames.forces[0].shape
-    card = model_card(
-        model=model,
-        parameters=1234,
-        errors={"id_test": {"force_mae_mev_per_angstrom": 1.0}},
-        task=TASK,
-        dataset=dataset,
-        split=split,
-        settings=TINY,
-        seed=0,
-        command="test",
-        seconds=1.0,
-        versions={},
-    )
-    json.dumps(card, allow_nan=False)
-    assert card["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
-    assert card["frames"] == {"train": 12, "validation": 4}
-    assert card["train_molecules"] == ["alkane/01", "alkane/02"]
-    assert card["data"] == {"method": "mmff94", "hash": dataset.fingerprint(list(TASK.train), "A")}
+            assert energy == other
+            np.testing.assert_array_equal(forces, same)
+
+
+@pytest.mark.slow
+def test_a_tiny_mace_that_learns_no_more_stops_early(tmp_path):
+    split = training_split(TASK, mmff94_data(tmp_path), seed=0)
+    settings = replace(TINY, epochs=40, patience=2, learning_rate=3.0)  # steps too large to learn anything by
+    model, history = train_mace(split, ENERGIES, tmp_path / "work", settings, seed=0)
+    assert history.last < 40
+    assert history.last == history.best + 2
+    assert model.is_file()
+
+
+@pytest.mark.slow
+def test_a_tiny_mace_that_was_cut_off_goes_on(tmp_path):
+    split = training_split(TASK, mmff94_data(tmp_path), seed=0)
+    seen = []
+
+    def stop(epoch, errors):
+        seen.append(epoch)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    settings = replace(TINY, epochs=4)
+    with pytest.raises(KeyboardInterrupt):
+        train_mace(split, ENERGIES, tmp_path / "work", settings, seed=0, on_epoch=stop)
+    assert seen == [1, 2]
+    assert list((tmp_path / "work/checkpoints").iterdir())
+    model, history = train_mace(split, ENERGIES, tmp_path / "work", settings, seed=0)
+    assert model.is_file()
+    assert (history.sessions, history.last) == (2, 4)
+    assert history.first >= 2  # not from the beginning

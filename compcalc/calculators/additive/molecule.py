@@ -1,0 +1,63 @@
+"""The terms of a molecule as arrays, without parameters. Symbols: N atoms, B bonds, M terms, P pairs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from compcalc.calculators.additive.kinds import KINDS, UFF, pair_constants
+from compcalc.calculators.additive.types import Terms, distant_pairs, molecule_terms
+from compcalc.errors import UnsupportedElementError
+
+
+@dataclass(frozen=True)
+class MoleculeTerms:
+    """Everything that the bonds of a molecule decide.
+
+    Attributes:
+        numbers: atomic numbers, (N,).
+        bonds: atom index pairs, (B, 2).
+        terms: kind -> terms made of bonds.
+        pairs: atom index pairs three bonds apart and further, (P, 2).
+        pair_names: names of each pair from the widest type to the narrowest.
+        pair_constants: distance (angstrom) and depth (eV) of each pair, (P, 2).
+    """
+
+    numbers: np.ndarray
+    bonds: np.ndarray
+    terms: dict[str, Terms]
+    pairs: np.ndarray
+    pair_names: tuple[tuple[str, ...], ...]
+    pair_constants: np.ndarray
+
+    @classmethod
+    def of(cls, numbers: np.ndarray, bonds: np.ndarray) -> "MoleculeTerms":
+        """The terms of a molecule.
+
+        Raises:
+            UnsupportedElementError: an element whose size is not known.
+        """
+        symbols = [chemical_symbols[z] for z in numbers]
+        if unknown := set(symbols) - set(UFF):
+            raise UnsupportedElementError("an additive force field", unknown, UFF)
+        pairs, names = distant_pairs(numbers, bonds)
+        constants = [pair_constants(symbols[i], symbols[j]) for i, j in pairs]
+        return cls(
+            np.array(numbers),
+            np.asarray(bonds, dtype=int).reshape(-1, 2),
+            molecule_terms(numbers, bonds),
+            pairs,
+            names,
+            np.array(constants, dtype=float).reshape(-1, 2),
+        )
+
+    def names(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Kind of term, `pair` as well -> names of each of its terms."""
+        return {**{kind: terms.names for kind, terms in self.terms.items()}, "pair": self.pair_names}
+
+    def centres(self, kind: str, values: Mapping[str, float]) -> np.ndarray:
+        """Mean lengths and cosines that the terms of a kind are measured from, (M, C)."""
+        rows = self.terms[kind].centres
+        found = [[values[name] for name in row] for row in rows]
+        return np.array(found, dtype=float).reshape(len(rows), KINDS[kind].centres)

@@ -1,0 +1,79 @@
+"""A run as a comparison sees it. Symbols: T frames."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from compcalc.report.rows import md_runs, static_entries
+
+Key = tuple[str, str]
+"""Split and molecule."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of one potential.
+
+    Attributes:
+        label: what it is called beside the others.
+        folder: where its outputs lie, as the user gave it.
+        manifest: content of run.json.
+        metrics: content of metrics.json.
+        force_mae: split and molecule -> force MAE of each frame, meV/angstrom, (T,), NaN where the frame failed; empty
+            where no errors were measured.
+    """
+
+    label: str
+    folder: str
+    manifest: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    force_mae: Mapping[Key, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        """`task/variant`, or the molecules of the user's own."""
+        if self.manifest.get("task"):
+            return str(self.manifest["task"])
+        names = list(self.manifest.get("molecules") or ())
+        return f"own molecules {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
+
+    @property
+    def has_md(self) -> bool:
+        """Whether dynamics were run."""
+        return bool(md_runs(self.metrics))
+
+    @property
+    def ms_per_frame(self) -> float | None:
+        """Wall time of one evaluation of energy and forces, mean over the molecules, ms."""
+        return _mean(entry.get("ms_per_frame") for entry in static_entries(self.metrics))
+
+    @property
+    def ms_per_step(self) -> float | None:
+        """Wall time of one MD step, mean over the runs, ms."""
+        return _mean(run.get("ms_per_step") for run in md_runs(self.metrics))
+
+
+def by_subject(runs: Iterable[Measured]) -> list[list[Measured]]:
+    """Runs on the same task, or on own molecules of the same names, together; in the order in which they come."""
+    groups: dict[tuple, list[Measured]] = {}
+    for run in runs:
+        task = run.manifest.get("task")
+        groups.setdefault((task, *(() if task else run.manifest.get("molecules") or ())), []).append(run)
+    return list(groups.values())
+
+
+def labels_of(specs_and_folders: Sequence[tuple[str, str]]) -> list[str]:
+    """The spec of each run, with its folder where a spec occurs twice.
+
+    Args:
+        specs_and_folders: of the runs of one subject.
+    """
+    specs = [spec for spec, _ in specs_and_folders]
+    return [spec if specs.count(spec) == 1 else f"{spec} ({folder})" for spec, folder in specs_and_folders]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,82 @@
+"""Leaderboards as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from compcalc.report.comparison.records import Agreement, Board, Column, Line, Place
+
+
+def plain_boards(boards: Sequence[Board]) -> dict[str, Any]:
+    """What `compcalc compare --json` prints; null where something was not measured or is not defined."""
+    return {"boards": [_board(board) for board in boards]}
+
+
+def _board(board: Board) -> dict[str, Any]:
+    return {
+        "subject": board.subject,
+        "level": board.level,
+        "rankings": {column.criterion.key: _column(column) for column in board.columns},
+        "runs": [_line(line) for line in board.lines],
+        "kendall_tau": [_agreement(found) for found in board.agreements],
+        "same_hardware": board.same_hardware,
+        "notes": list(board.notes),
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    found = column.ranking
+    pairs = [(i, j) for i in range(len(column.labels)) for j in range(i + 1, len(column.labels))]
+    return {
+        "quantity": column.criterion.quantity,
+        "unit": column.criterion.unit.replace("Å", "angstrom") or "1",
+        "larger_is_better": column.criterion.larger_is_better,
+        "molecules": list(column.molecules),
+        "differences": [
+            {
+                "first": column.labels[i],
+                "second": column.labels[j],
+                "value": float(found.difference[i, j]),
+                "low": float(found.difference_low[i, j]),
+                "high": float(found.difference_high[i, j]),
+                "tie": not (found.better[i, j] or found.better[j, i]),
+            }
+            for i, j in pairs
+        ],
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    manifest = line.run.manifest
+    return {
+        "label": line.label,
+        "run": manifest.get("name"),
+        "folder": line.run.folder,
+        "potential": manifest.get("spec"),
+        "sha256": (manifest.get("potential") or {}).get("sha256"),
+        "places": {key: _place(place) for key, place in line.places.items()},
+        "ood_id_ratio": line.ratio,
+        "n_stable": line.stable,
+        "n_physical": line.physical,
+        "n_other": line.other,
+        "median_drift_mev_per_atom_per_ps": line.drift,
+        "ms_per_frame": line.run.ms_per_frame,
+        "ms_per_step": line.run.ms_per_step,
+        "on_pareto_front": line.front,
+    }
+
+
+def _place(place: Place | None) -> dict[str, Any] | None:
+    return None if place is None else vars(place)
+
+
+def _agreement(found: Agreement) -> dict[str, Any]:
+    tau = found.tau
+    return {
+        "first": found.first,
+        "second": found.second,
+        "value": tau and tau.value,
+        "low": tau and tau.low,
+        "high": tau and tau.high,
+        "n": found.n,
+        "why": found.why,
+    }

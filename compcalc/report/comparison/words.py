@@ -1,0 +1,55 @@
+"""What a leaderboard says in words, for the terminal and the page alike."""
+
+from compcalc.report.comparison.records import ID, OOD, OWN, STABILITY, Agreement, Board, Column, Place
+from compcalc.report.wording import MISSING, plural, shown
+
+LABELS = {criterion.key: criterion.label for criterion in (ID, OOD, OWN, STABILITY)}
+
+HOW_RANKED = (
+    "Rank: 1 and the number of potentials that are better beyond noise; = marks a tie. Better beyond noise: the 95% "
+    "interval of the difference, from a bootstrap that draws the same molecules and frames for both, leaves out 0."
+)
+
+
+def rank_words(place: Place | None) -> str:
+    """`1`, or `1=` for a tie; a dash where it is not ranked."""
+    return MISSING if place is None else f"{place.rank}{'=' if place.tied else ''}"
+
+
+def range_words(place: Place | None) -> str:
+    """`110–119`; empty where there is none, or where every resample gives the same."""
+    if place is None or place.low == place.high:
+        return ""
+    return f"{shown(place.low)}–{shown(place.high)}"
+
+
+def over_words(column: Column) -> str:
+    """`OOD: force MAE over 7 molecules`."""
+    criterion = column.criterion
+    return f"{criterion.label}: {criterion.quantity} over {plural(len(column.molecules), 'molecule')}"
+
+
+def agreement_words(found: Agreement) -> str:
+    """`ID and OOD: 1.00 (95% CI 0.33 to 1.00)`."""
+    pair = f"{LABELS[found.first]} and {LABELS[found.second]}"
+    if found.tau is None:
+        return f"{pair}: {found.why}"
+    return f"{pair}: {found.tau.value:.2f} ({found.tau.level:.0%} CI {found.tau.low:.2f} to {found.tau.high:.2f})"
+
+
+def difference_words(column: Column, row: int, other: int) -> tuple[str, str]:
+    """Difference of two potentials with its interval, `-9.8 (-11.2 to -8.4)`, and `better`, `worse` or `tie`."""
+    found = column.ranking
+    numbers = (values[row, other] for values in (found.difference, found.difference_low, found.difference_high))
+    value, low, high = (_signed(float(x)) for x in numbers)
+    verdict = "better" if found.better[row, other] else "worse" if found.better[other, row] else "tie"
+    return (value if low == high else f"{value} ({low} to {high})"), verdict
+
+
+def title(board: Board) -> str:
+    """`length/base: 3 runs`."""
+    return f"{board.subject}: {plural(len(board.lines), 'run')}"
+
+
+def _signed(x: float) -> str:
+    return shown(0) if x == 0 else f"{'+' if x > 0 else '−'}{shown(abs(x))}"

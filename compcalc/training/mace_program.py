@@ -1,0 +1,160 @@
+"""mace-torch's own training program, in a process of its own: started, followed, stopped where it learns no more."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from compcalc.training.architecture import TrainingError
+
+_BOOT = """
+import ctypes, os, runpy, signal, sys
+parent = int(sys.argv.pop(1))
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != parent:
+    sys.exit("the process that started this one is gone")
+sys.argv.pop(0)
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+"""Runs a module in a process that ends with its parent, however that ends: a training that goes on finds no other at
+its files."""
+
+
+@dataclass
+class History:
+    """Losses on the validation frames, of the epochs since the program was last started.
+
+    Attributes:
+        losses: one an epoch.
+        first: number of the first of them, from 1.
+        sessions: how often the program began to train, this time included.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    first: int = 1
+    sessions: int = 1
+
+    def add(self, entry: Mapping) -> None:
+        """Take note of a line of the program's results."""
+        if entry["epoch"] is None:  # before the first epoch
+            return
+        if not self.losses:
+            self.first = int(entry["epoch"]) + 1
+        self.losses.append(float(entry["loss"]))
+
+    @property
+    def best(self) -> int:
+        """Number of the epoch with the lowest loss, from 1; the program keeps the model of that epoch."""
+        return self.first + min(range(len(self.losses)), key=self.losses.__getitem__)
+
+    @property
+    def last(self) -> int:
+        """Number of the last epoch, from 1."""
+        return self.first + len(self.losses) - 1
+
+    def exhausted(self, patience: int) -> bool:
+        """Whether the loss has not fallen for `patience` epochs."""
+        return bool(self.losses) and self.last - self.best >= patience
+
+
+class Program:
+    """The training program in one directory.
+
+    Args:
+        directory: that it runs in, with the frames.
+        seed: that it is given, which is in the names of its files.
+    """
+
+    def __init__(self, directory: Path, seed: int):
+        self.directory = directory
+        self._log = directory / "training.log"
+        self._results = directory / "results" / f"model_run-{seed}_train.txt"
+        self._code: int | None = None
+
+    def run(
+        self, arguments: list[str], on_epoch: Callable[[int, dict], None], patience: float = float("inf")
+    ) -> History:
+        """Run it to its end, or until the loss on the validation frames has not fallen for `patience` epochs.
+
+        Args:
+            arguments: of the command line.
+            on_epoch: told of each epoch, and its entry in the program's results.
+            patience: epochs.
+        """
+        command = [sys.executable, "-c", _BOOT, str(os.getpid()), "mace.cli.run_train", *arguments]
+        begun = self._results.read_text() if self._results.exists() else ""
+        before = sum(entry["epoch"] is None for entry in map(_evaluation, begun.splitlines()) if entry)
+        history = History(sessions=1 + before)
+        with self._log.open("ab") as output:
+            process = subprocess.Popen(
+                command, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT, env=_environment()
+            )
+            try:
+                self._follow(process, history, len(begun.encode()), on_epoch, patience)
+            finally:
+                process.kill()
+                self._code = process.wait()  # nothing may write into the directory once this function has ended
+        return history
+
+    def refuse_failure(self, model: Path) -> None:
+        """Refuse what the program has left if it ended with an error, or without `model`.
+
+        Raises:
+            TrainingError: the message has the end of the log.
+        """
+        if self._code or not model.exists():
+            tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+            raise TrainingError(f"mace-torch ended with code {self._code} and no model. End of {self._log}:\n{tail}")
+
+    def keep_checkpoints_until(self, epoch: int) -> None:
+        """Drop the checkpoints of later epochs (from 1), which were made while the program was being stopped."""
+        for path in (self.directory / "checkpoints").glob("*_epoch-*.pt"):
+            if int(path.stem.rpartition("-")[2]) > epoch - 1:
+                path.unlink()
+
+    def _follow(
+        self,
+        process: subprocess.Popen,
+        history: History,
+        position: int,
+        on_epoch: Callable[[int, dict], None],
+        patience: float,
+    ) -> None:
+        """Read the results from `position` on while the process writes them."""
+        while True:
+            ended = process.poll() is not None
+            if self._results.exists():
+                with self._results.open() as file:
+                    file.seek(position)
+                    while (line := file.readline()).endswith("\n"):
+                        position = file.tell()
+                        entry = _evaluation(line)
+                        if entry is None:
+                            continue
+                        history.add(entry)
+                        if entry["epoch"] is not None:
+                            on_epoch(int(entry["epoch"]) + 1, entry)
+                        if history.exhausted(patience):
+                            return
+            if ended:
+                return
+            time.sleep(0.5)
+
+
+def _evaluation(line: str) -> dict | None:
+    """A line of the results that is of the validation frames; None for others, and for what a kill has left of one."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if entry.get("mode") == "eval" and "epoch" in entry else None
+
+
+def _environment() -> dict[str, str]:
+    # Threads that spin while they wait slow a shared machine down by a factor of ten and more.
+    return {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore", **os.environ}
