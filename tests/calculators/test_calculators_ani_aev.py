@@ -149,7 +149,9 @@ def test_gradients_of_vectors_are_torchanis(double, case):
     np.testing.assert_allclose(to_positions, wanted, rtol=0, atol=1e-12 * max(1, abs(wanted).max()))
 
 
-@pytest.mark.parametrize("kind", ["ANI-2x", "whole", "even"])
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(kind, marks=pytest.mark.slow) for kind in ("ANI-2x", "whole")), "even"]
+)
 def test_other_constants(double, kind):
     """Those of ANI-2x, with a fractional zeta and other numbers of shifts; a zeta that is no power of two."""
     import torch

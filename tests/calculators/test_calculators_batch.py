@@ -107,7 +107,7 @@ def test_elements_and_positions_are_checked(batching):
             calculator.evaluate_batch(batch_of([molecule("CH4"), molecule("SiH4")]))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def test_a_prepared_mace_gives_the_same(mace_models, dtype):
     plain, prepared = (get_calculator(str(mace_models[dtype])) for _ in range(2))
     frames = molecules()

@@ -255,7 +255,7 @@ def count_traces(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_traced_forces_equal_untraced_ones_along_a_walk(mace_models, monkeypatch, dtype):
     made = count_traces(monkeypatch)
     plain, traced = MACE(str(mace_models[dtype])), MACE(str(mace_models[dtype]))

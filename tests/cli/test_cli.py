@@ -79,7 +79,9 @@ def test_version(compcalc):
         (["plan", "mmff94", "--task", "lenght"], r"Did you mean 'length'?"),
         (["plan", "mmff94", "--task", "length", "--seconds", "0"], "above 0 s"),
         (["run", "mace:nowhere.model", "--task", "length"], "nowhere.model does not exist"),
-        (["run", "nowhere.model", "--task", "length"], "nowhere.model does not exist"),
+        pytest.param(
+            ["run", "nowhere.model", "--task", "length"], "nowhere.model does not exist", marks=pytest.mark.slow
+        ),
         (["run", "tblite:GFN3", "--task", "length"], "GFN1-xTB, GFN2-xTB"),
         (["run", "file:nowhere.py:make", "--task", "length"], "nowhere.py does not exist"),
         (["run", "python:no.such.module:make", "--task", "length"], "cannot be imported"),

@@ -46,6 +46,7 @@ def _shift(out: Path, seconds: float) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_stops_nothing(template, small, undisturbed, tmp_path):
     out = tmp_path / "run"
     arguments = small.command(SLOW, out, "--timeout", 60, "--workers", 1)

@@ -69,6 +69,7 @@ def test_damage_is_found_and_mended(out, template, small):
     assert events[number_of_events - 1 :] == ["begin", *["done"] * 5, "end"], "the cut line swallowed the next"
 
 
+@pytest.mark.slow
 def test_a_trajectory_that_was_cut_off_is_found_and_written_again(out, template):
     """At the end of a frame, or within a number."""
     exported = out / "trajectories/alkane-04-nve-0.extxyz"
@@ -81,6 +82,7 @@ def test_a_trajectory_that_was_cut_off_is_found_and_written_again(out, template)
         assert exported.read_text() == text
 
 
+@pytest.mark.slow
 def test_outputs_that_were_cut_off_are_found_and_mended(out, template, small):
     before = small.metrics(out)
     outputs = ("metrics.json", "metrics.csv", "report.html", "trajectories/exported.json")

@@ -9,6 +9,7 @@ from faults_runs import faulty, stored, times_done
 SLOW = faulty(pause_s=0.008)
 
 
+@pytest.mark.slow
 def test_two_commands_share_the_work_and_one_is_killed(template, small, undisturbed, tmp_path):
     out = tmp_path / "run"
     arguments = small.command(SLOW, out, "--workers", 1)
@@ -27,7 +28,6 @@ def test_two_commands_share_the_work_and_one_is_killed(template, small, undistur
     assert template.run("verify", out).code == 0
 
 
-@pytest.mark.slow
 def test_two_commands_at_once_both_end_well(template, small, undisturbed, tmp_path):
     out = tmp_path / "run"
     arguments = small.command(SLOW, out, "--workers", 1)
