@@ -45,7 +45,9 @@ def test_a_group_with_a_missing_member_runs_again_as_a_whole(tmp_path):
     assert store.read(units[0]).meta["x"] == "from before"
 
 
-@pytest.mark.parametrize(("fault", "kind"), [("exit", "crashed"), ("sleep", "timeout")])
+@pytest.mark.parametrize(
+    ("fault", "kind"), [("exit", "crashed"), pytest.param("sleep", "timeout", marks=pytest.mark.slow)]
+)
 def test_a_member_that_ends_the_process_costs_itself_alone(tmp_path, fault, kind):
     units = grouped(1, fault, 3)
     limit = {"timeout_s": 2.0} if fault == "sleep" else {}

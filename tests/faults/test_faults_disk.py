@@ -59,6 +59,7 @@ def _filled_again_and_again(sizes, private, small, undisturbed, folder):
     return kept
 
 
+@pytest.mark.slow
 def test_a_full_disk(private, small, undisturbed, tmp_path):
     """Full while units are stored, and while the report is written."""
     begun, reporting = _filled_again_and_again(("44k", "2m"), private, small, undisturbed, tmp_path)

@@ -28,6 +28,7 @@ def test_two_commands_share_the_work_and_one_is_killed(template, small, undistur
     assert template.run("verify", out).code == 0
 
 
+@pytest.mark.slow
 def test_two_commands_at_once_both_end_well(template, small, undisturbed, tmp_path):
     out = tmp_path / "run"
     arguments = small.command(SLOW, out, "--workers", 1)

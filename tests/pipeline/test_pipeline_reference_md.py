@@ -269,6 +269,7 @@ def test_a_reference_that_fails_is_said(scaled, tmp_path, sparse_preset, fault, 
     assert found.good and len(found.lost) == (fault == "exit")
 
 
+@pytest.mark.slow
 def test_a_replica_is_compared_with_another_where_the_reference_failed(scaled, tmp_path, sparse_preset):
     """It fails once, in its first run, and goes on to the second."""
     code = SCALED.replace("self.calls > self.after:", "self.calls == self.after:")
