@@ -1,5 +1,6 @@
 """How much memory this machine, or the container that this process runs in, has left, and what a process takes."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,29 +26,22 @@ def total_bytes() -> int:
 
 def used_bytes(pid: int) -> int:
     """Resident memory of a process and its descendants, bytes; 0 where it has ended."""
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return 0
-    total = 0
-    for member in family:
-        with suppress(psutil.Error):
-            total += member.memory_info().rss
-    return total
+    return _total(pid, lambda member: member.memory_info().rss)
 
 
 def cpu_seconds(pid: int) -> float:
     """Processor time of a process and its descendants, s; 0 where it has ended."""
-    try:
+    return _total(pid, lambda member: sum(member.cpu_times()[:4]))
+
+
+def _total(pid: int, taken: Callable[[psutil.Process], float]) -> float:
+    """Sum over a process and its descendants of what each has taken; those that end meanwhile are left out."""
+    total = 0
+    with suppress(psutil.Error):
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return 0.0
-    total = 0.0
-    for member in family:
-        with suppress(psutil.Error):
-            total += sum(member.cpu_times()[:4])
+        for member in (process, *process.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += taken(member)
     return total
 
 
