@@ -39,6 +39,7 @@ class Job:
         directory: for everything the fit writes; what it holds from a fit that was cut off is of the same job.
         seed: of every random number.
         on_progress: to be told of progress.
+        minutes: wall time that the fit may take, over all its sessions; None: as much as its settings ask for.
     """
 
     split: TrainingSplit
@@ -46,6 +47,7 @@ class Job:
     directory: Path
     seed: int
     on_progress: Callable[[Progress], None] = lambda progress: None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
