@@ -15,6 +15,13 @@ from compcalc.cli.options import DataOption, SeedOption, VariantOption
 TaskOption = Annotated[str, typer.Option("--task", help="Task; `compcalc tasks` lists them.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory for the models' folders, one a seed.")]
 SeedsOption = Annotated[str | None, typer.Option("--seeds", help="Several seeds, such as 0,1,2.")]
+BudgetOption = Annotated[
+    float | None, typer.Option("--budget", min=0.01, help="Wall time that each fit may take, minutes.")
+]
+FramesOption = Annotated[
+    int | None,
+    typer.Option("--frames", min=2, help="Frames of each training molecule, validation included; default: all."),
+]
 _PLACE = inspect.Parameter.KEYWORD_ONLY
 
 COMMON = {
@@ -24,6 +31,8 @@ COMMON = {
     "seed": (SeedOption, 0),
     "seeds": (SeedsOption, None),
     "data": (DataOption, None),
+    "budget": (BudgetOption, None),
+    "frames": (FramesOption, None),
 }
 """Options of every architecture: parameter -> annotation and default."""
 
@@ -93,6 +102,8 @@ def _function(name: str, parameters: dict[str, tuple[Any, Any]]):
             _seeds(common["seeds"], common["seed"]),
             shlex.join(["compcalc", *sys.argv[1:]]),
             Console(),
+            minutes=common["budget"],
+            frames=common["frames"],
         )
 
     command.__signature__ = inspect.Signature(

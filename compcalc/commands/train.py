@@ -24,6 +24,9 @@ from compcalc.training.catalogue import get_architecture
 from compcalc.training.folder import TrainingFolder
 from compcalc.training.split import TrainingSplit, training_split
 
+OVERRUN = 1.1
+"""A fit that takes longer than this share of its budget says so: writing the model comes on top of the training."""
+
 FORCE, ENERGY = "force_mae_mev_per_angstrom", "energy_mae_mev_per_atom"
 
 
@@ -37,8 +40,15 @@ def train_seeds(
     seeds: Sequence[int],
     command: str,
     console: Console,
+    *,
+    minutes: float | None = None,
+    frames: int | None = None,
 ) -> list[FittedModel]:
     """Train the architecture called `name` once a seed, each in a folder below `out`; what is done is not done again.
+
+    Args:
+        minutes: wall time that each fit may take; None: as much as its settings ask for.
+        frames: of each training molecule, validation included; None: all of them.
 
     Raises:
         CompcalcError: unknown names, missing data or packages, a folder of another training, or a training that ended
@@ -48,7 +58,7 @@ def train_seeds(
     architecture.refuse_missing()
     found = []
     for seed in seeds:
-        split = training_split(task, dataset, seed)
+        split = training_split(task, dataset, seed, frames)
         request = {
             "architecture": name,
             "settings": asdict(settings),
@@ -56,8 +66,10 @@ def train_seeds(
             "seed": seed,
             "data": {"method": dataset.description.get("method"), "hash": dataset.fingerprint(list(task.train), "A")},
             "frames": dict(zip(("train", "validation"), split.count(), strict=True)),
+            "minutes": minutes,
         }
-        folder = TrainingFolder(out / _folder_name(name, settings, task, seed), architecture, request)
+        few = "" if frames is None else f"{frames}-frames"
+        folder = TrainingFolder(out / _folder_name(name, settings, few, task, seed), architecture, request)
         with folder.open():
             record = folder.finished()
             if record is not None:
@@ -70,8 +82,8 @@ def train_seeds(
     return found
 
 
-def _folder_name(name: str, settings: Any, task: Task, seed: int) -> str:
-    words = "-".join(filter(None, [name, getattr(settings, "label", ""), task.task, task.variant, str(seed)]))
+def _folder_name(name: str, settings: Any, few: str, task: Task, seed: int) -> str:
+    words = "-".join(filter(None, [name, getattr(settings, "label", ""), few, task.task, task.variant, str(seed)]))
     return "".join(c if c.isalnum() or c in "._" else "-" for c in words)
 
 
@@ -96,8 +108,12 @@ def _train(
             words = f"training; {progress.words}" if progress.words else "training"
             bar.update(row, completed=progress.done, total=progress.total, description=words)
 
-        job = Job(split, dataset.atomic_energies, folder.path, folder.request["seed"], told)
+        request = folder.request
+        job = Job(split, dataset.atomic_energies, folder.path, request["seed"], told, request["minutes"])
         fit, seconds = folder.fit(job, settings)
+    if (minutes := folder.request["minutes"]) is not None and seconds > 60.0 * minutes * OVERRUN:
+        words = f"the fit took {seconds / 60.0:.1f} min of a budget of {minutes:g} min"
+        fit = replace(fit, notes=(*fit.notes, words))
     with console.status("evaluating on ID and OOD test frames"):
         record = _evaluated(_record(folder, fit, seconds, task, command), folder, split, task, dataset)
     folder.finish(record)

@@ -40,6 +40,7 @@ class Job:
         seed: of every random number.
         on_progress: to be told of progress.
         minutes: wall time that the fit may take, over all its sessions; None: as much as its settings ask for.
+        spent_seconds: wall time of its earlier sessions, s.
     """
 
     split: TrainingSplit
@@ -48,6 +49,7 @@ class Job:
     seed: int
     on_progress: Callable[[Progress], None] = lambda progress: None
     minutes: float | None = None
+    spent_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

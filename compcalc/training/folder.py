@@ -99,7 +99,8 @@ class TrainingFolder:
         done = self.path / FIT
         if not done.is_file():
             watch = _Watch(self.path / "seconds.json")
-            job = replace(job, directory=self.path / "work", on_progress=watch.also(job.on_progress))
+            told = watch.also(job.on_progress)
+            job = replace(job, directory=self.path / "work", on_progress=told, spent_seconds=watch.before)
             job.directory.mkdir(exist_ok=True)
             fitted = self.architecture.fit(job, settings)
             moved = self._in_place(fitted)
@@ -139,18 +140,22 @@ class TrainingFolder:
 
 
 class _Watch:
-    """Wall time over the sessions of a fit, kept on disk at each sign of progress."""
+    """Wall time over the sessions of a fit, kept on disk at each sign of progress, with how far the fit is.
+
+    Attributes:
+        before: wall time of earlier sessions, s.
+    """
 
     def __init__(self, path: Path):
         self._path = path
-        self._before = float(_read(path)["seconds"]) if path.is_file() else 0.0
+        self.before = float(_read(path)["seconds"]) if path.is_file() else 0.0
         self._started = time.perf_counter()
 
     def also(self, on_progress):
         """`on_progress`, which keeps the time as well."""
 
         def told(progress: Progress) -> None:
-            write_json(self._path, {"seconds": self._total()})
+            write_json(self._path, {"seconds": self._total(), **asdict(progress)})
             on_progress(progress)
 
         return told
@@ -161,7 +166,7 @@ class _Watch:
         return self._total()
 
     def _total(self) -> float:
-        return round(self._before + time.perf_counter() - self._started, 2)
+        return round(self.before + time.perf_counter() - self._started, 2)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

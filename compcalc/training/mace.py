@@ -1,15 +1,19 @@
 """Training a MACE through mace-torch's own training program, in a process of its own."""
 
+import json
+import math
 import shutil
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ase.data import atomic_numbers
 
 from compcalc.errors import InputError
 from compcalc.reference.export import export
-from compcalc.training.architecture import Architecture, Fit, Job, Progress
+from compcalc.training.architecture import Architecture, Fit, Job, Progress, TrainingError
+from compcalc.training.budget import epochs_within
 from compcalc.training.mace_program import History, Program
 from compcalc.training.split import TrainingSplit
 from compcalc.units import MEV_PER_EV
@@ -75,6 +79,7 @@ def train_mace(
     *,
     seed: int,
     on_epoch: Callable[[int, dict], None] = lambda epoch, errors: None,
+    deadline: float = float("inf"),
 ) -> tuple[Path, History]:
     """Fit a MACE; a killed training goes on from its best checkpoint when called again with the same arguments.
 
@@ -85,28 +90,28 @@ def train_mace(
         settings: see `MACESettings`.
         seed: of weights and batches.
         on_epoch: told of each epoch and its validation errors (`mae_f` in eV/angstrom, `mae_e_per_atom` in eV).
+        deadline: on `time.monotonic`, s; what is best by then is the model.
 
     Returns:
         path of the model file; losses on the validation frames.
 
     Raises:
-        TrainingError: the program failed; the message has the end of its log.
+        TrainingError: the program failed, and the message has the end of its log; or the deadline came before the end
+            of the first epoch.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, groups in (("train", split.train), ("valid", split.valid)):
-        path = directory / f"{name}.xyz"
-        if not path.exists():
-            export(groups, path)
-    # The model knows the elements it is trained on and no others.
-    seen = {int(z) for frames in split.train for z in frames.numbers}
-    energies = {atomic_numbers[s]: e for s, e in atomic_energies.items() if atomic_numbers[s] in seen}
+    _write_frames(split, directory)
     program = Program(directory, seed)
-    arguments = _arguments(settings, energies, seed)
-    history = program.run(arguments, on_epoch, settings.patience)
-    if history.exhausted(settings.patience):
-        # The program has no end to its patience; its model is written from the best epoch in a session without any.
-        program.keep_checkpoints_until(history.best)
-        program.run([*arguments, f"--max_num_epochs={history.best - 1}"], lambda epoch, errors: None)
+    arguments = _arguments(settings, _energies_of(split, atomic_energies), seed)
+    history = program.run(arguments, on_epoch, settings.patience, deadline)
+    if history.cut_off and not program.has_checkpoint():
+        raise TrainingError("the time was over before the first epoch had ended. Give it a larger --budget.")
+    if history.exhausted(settings.patience) or history.cut_off:
+        # The program ends neither by patience nor by the clock; its model is written from the best epoch, in a session
+        # without any.
+        if history.losses:
+            program.keep_checkpoints_until(history.best)
+        last = history.best - 1 if history.losses else 0
+        program.run([*arguments, f"--max_num_epochs={last}"], lambda epoch, errors: None)
     model = directory / "model.model"
     program.refuse_failure(model)
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
@@ -117,28 +122,68 @@ def fit_mace(job: Job, settings: MACESettings) -> Fit:
     """Fit a MACE to the job's frames.
 
     Raises:
-        TrainingError: the program failed; the message has the end of its log.
+        TrainingError: the program failed, and the message has the end of its log; or its time was too short for one
+            epoch.
     """
+    began = time.monotonic() - job.spent_seconds
+    deadline = float("inf") if job.minutes is None else began + 60.0 * job.minutes
+    asked, settings = settings.epochs, replace(settings, epochs=_epochs(job, settings, began))
 
     def on_epoch(epoch: int, errors: dict) -> None:
         words = f"validation force MAE {MEV_PER_EV * errors['mae_f']:.1f} meV/A"
         job.on_progress(Progress(epoch, settings.epochs, words))
 
     model, history = train_mace(
-        job.split, job.atomic_energies, job.directory, settings, seed=job.seed, on_epoch=on_epoch
+        job.split, job.atomic_energies, job.directory, settings, seed=job.seed, on_epoch=on_epoch, deadline=deadline
     )
     stopped = history.exhausted(settings.patience)
     epochs = {"best_epoch": history.best, "epochs": history.last} if history.losses else {}
     notes = ()
+    if settings.epochs < asked:
+        notes += (f"{settings.epochs} of {asked} epochs fit into the budget of {job.minutes:g} min",)
+    if history.cut_off:
+        notes += (f"the budget of {job.minutes:g} min ended before the last epoch",)
     if history.sessions > 1:
-        notes = (f"the training was cut off and went on: only epochs from {history.first} on were chosen among",)
+        notes += (f"the training was cut off and went on: only epochs from {history.first} on were chosen among",)
     return Fit(
         model,
         "epoch with the lowest loss on validation starts of the training molecules (in distribution only)"
         + (f"; stopped after {settings.patience} epochs without a lower one" if stopped else ""),
-        details={**epochs, "stopped_early": stopped},
+        details={**epochs, "epochs_planned": settings.epochs, "stopped_early": stopped},
         notes=notes,
     )
+
+
+def _epochs(job: Job, settings: MACESettings, began: float) -> int:
+    """Epochs that the budget allows, which the learning rate's fall follows; the same in every session of a job."""
+    if job.minutes is None:
+        return settings.epochs
+    kept = job.directory / "epochs.json"
+    if not kept.is_file():
+        job.on_progress(Progress(0, settings.epochs, "timing the first steps"))
+        place = job.directory / "pace"
+        _write_frames(job.split, place)
+        arguments = _arguments(settings, _energies_of(job.split, job.atomic_energies), job.seed)
+        steps = math.ceil(job.split.count()[0] / settings.batch_size)
+        seconds = Program(place, job.seed).epoch_seconds(arguments, steps)
+        shutil.rmtree(place)
+        epochs = epochs_within(job.minutes, seconds, settings.epochs, time.monotonic() - began)
+        kept.write_text(json.dumps({"epochs": epochs, "epoch_seconds": round(seconds, 3)}))
+    return int(json.loads(kept.read_text())["epochs"])
+
+
+def _write_frames(split: TrainingSplit, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, groups in (("train", split.train), ("valid", split.valid)):
+        path = directory / f"{name}.xyz"
+        if not path.exists():
+            export(groups, path)
+
+
+def _energies_of(split: TrainingSplit, atomic_energies: Mapping[str, float]) -> dict[int, float]:
+    """E0 of the elements that the model is trained on; it knows no others."""
+    seen = {int(z) for frames in split.train for z in frames.numbers}
+    return {atomic_numbers[s]: e for s, e in atomic_energies.items() if atomic_numbers[s] in seen}
 
 
 def _arguments(settings: MACESettings, atomic_energies: Mapping[int, float], seed: int) -> list[str]:

@@ -14,8 +14,8 @@ from ase.io import read
 from training_data import ENERGIES, TASK, mmff94_data, random_data
 
 from compcalc.errors import InputError
-from compcalc.training.architecture import TrainingError
-from compcalc.training.mace import MACESettings, train_mace
+from compcalc.training.architecture import Job, TrainingError
+from compcalc.training.mace import MACESettings, fit_mace, train_mace
 from compcalc.training.mace_program import History
 from compcalc.training.split import training_split
 
@@ -307,3 +307,63 @@ def test_a_tiny_mace_that_was_cut_off_goes_on(tmp_path):
     assert model.is_file()
     assert (history.sessions, history.last) == (2, 4)
     assert history.first >= 2  # not from the beginning
+
+
+TRAINS_SLOWLY = """
+import json, pathlib, sys, time
+given = dict(part[2:].split("=", 1) for part in sys.argv[1:] if "=" in part)
+for name in ("results", "checkpoints"):
+    pathlib.Path(name).mkdir(exist_ok=True)
+log = pathlib.Path("results/model_run-0_train.txt").open("a", buffering=1)
+made = sorted(int(path.stem.rpartition("-")[2]) for path in pathlib.Path("checkpoints").iterdir())
+log.write(json.dumps({"mode": "eval", "epoch": None, "mae_f": 9.0, "loss": 9.0, "time": 0.0}) + "\\n")
+for epoch in range(made[-1] if made else 0, int(given["max_num_epochs"])):
+    for step in range(8):
+        log.write(json.dumps({"mode": "opt", "epoch": epoch, "loss": 1.0, "time": STEP}) + "\\n")
+    pathlib.Path(f"checkpoints/model_run-0_epoch-{epoch}.pt").touch()
+    log.write(json.dumps({"mode": "eval", "epoch": epoch, "mae_f": 1.0, "loss": 5.0 - epoch, "time": 0.0}) + "\\n")
+    time.sleep(WAIT)
+pathlib.Path("model.model").write_text(given["lr_scheduler_gamma"])
+"""
+
+
+def job_of(split, directory, minutes):
+    return Job(split, ENERGIES, directory, 0, minutes=minutes)
+
+
+def test_a_budget_decides_the_epochs_and_the_fall_of_the_learning_rate(program, split, tmp_path):
+    commands = program(TRAINS_SLOWLY.replace("STEP", "1.0").replace("WAIT", "0.01"))
+    fit = fit_mace(job_of(split, tmp_path, 2.0), replace(TINY, epochs=60))
+    steps = 14  # 54 frames, 4 a step
+    epochs = fit.details["epochs_planned"]
+    assert 120 * 0.8 / steps - 1 < epochs <= 120 / steps
+    assert fit.details["epochs"] == epochs
+    assert float(fit.model.read_text()) ** epochs == pytest.approx(0.01)
+    assert fit.notes == (f"{epochs} of 60 epochs fit into the budget of 2 min",)
+    asked = [next(word for word in command if "max_num_epochs" in word) for command in commands]
+    assert asked == ["--max_num_epochs=60", f"--max_num_epochs={epochs}"]
+    assert not (tmp_path / "pace").exists()
+
+
+def test_a_training_that_is_taken_up_again_keeps_its_number_of_epochs(program, split, tmp_path):
+    (tmp_path / "epochs.json").write_text('{"epochs": 3}')
+    commands = program(TRAINS_SLOWLY.replace("STEP", "1e-6").replace("WAIT", "0.01"))
+    assert fit_mace(job_of(split, tmp_path, 2.0), replace(TINY, epochs=60)).details["epochs_planned"] == 3
+    assert len(commands) == 1
+
+
+def test_the_budget_ends_a_training_that_got_slower_and_its_best_epoch_is_kept(program, split, tmp_path):
+    program(TRAINS_SLOWLY.replace("STEP", "1e-4").replace("WAIT", "0.4"))
+    began = time.monotonic()
+    fit = fit_mace(job_of(split, tmp_path, 0.05), replace(TINY, epochs=60))
+    assert time.monotonic() - began < 20
+    assert fit.details["best_epoch"] < 60
+    assert "the budget of 0.05 min ended before the last epoch" in fit.notes
+    assert fit.model.is_file()
+
+
+def test_a_budget_too_small_for_an_epoch_is_an_error(program, split, tmp_path):
+    (tmp_path / "epochs.json").write_text('{"epochs": 1}')
+    program("import time; time.sleep(300)")
+    with pytest.raises(TrainingError, match="before the first epoch had ended. Give it a larger --budget"):
+        fit_mace(job_of(split, tmp_path, 0.005), TINY)

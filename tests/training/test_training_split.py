@@ -57,3 +57,22 @@ def test_a_single_start_leaves_nothing_to_validate_on(tmp_path):
 def test_two_starts_will_do(tmp_path):
     split = training_split(Task("t", "base", "?", (METHANE,), ()), random_data(tmp_path, starts=2), seed=0)
     assert split.count() == (3, 3)
+
+
+def test_fewer_frames_are_spread_over_the_starts(tmp_path):
+    dataset = random_data(tmp_path)
+    split = training_split(TASK, dataset, 0, 10)
+    assert split.count() == (18, 2)
+    for train, valid in zip(split.train, split.valid, strict=True):
+        assert len({*train.start, *valid.start}) == 10
+
+
+def test_more_frames_than_there_are_is_refused_with_the_remedy(tmp_path):
+    with pytest.raises(DataError, match="alkane/01: trajectory A has 30 frames, 31 were asked for.*--train-frames 31"):
+        training_split(TASK, random_data(tmp_path), 0, 31)
+
+
+def test_all_frames_asked_for_by_number_are_all_frames(tmp_path):
+    dataset = random_data(tmp_path)
+    one, other = training_split(TASK, dataset, 0, 30), training_split(TASK, dataset, 0)
+    assert all((a.energy == b.energy).all() for a, b in zip(one.train, other.train, strict=True))
