@@ -21,7 +21,7 @@ from compcalc.tasks import Task, get_task
 from compcalc.training.architecture import Fit, Job, Progress
 from compcalc.training.card import FittedModel
 from compcalc.training.catalogue import get_architecture
-from compcalc.training.folder import TrainingFolder
+from compcalc.training.folder import TrainingFolder, folder_name
 from compcalc.training.split import TrainingSplit, training_split
 
 OVERRUN = 1.1
@@ -68,8 +68,8 @@ def train_seeds(
             "frames": dict(zip(("train", "validation"), split.count(), strict=True)),
             "minutes": minutes,
         }
-        few = "" if frames is None else f"{frames}-frames"
-        folder = TrainingFolder(out / _folder_name(name, settings, few, task, seed), architecture, request)
+        place = out / folder_name(name, settings, task.task, task.variant, seed, frames)
+        folder = TrainingFolder(place, architecture, request)
         with folder.open():
             record = folder.finished()
             if record is not None:
@@ -80,11 +80,6 @@ def train_seeds(
         found.append(record)
     _say_spread(found, console)
     return found
-
-
-def _folder_name(name: str, settings: Any, few: str, task: Task, seed: int) -> str:
-    words = "-".join(filter(None, [name, getattr(settings, "label", ""), few, task.task, task.variant, str(seed)]))
-    return "".join(c if c.isalnum() or c in "._" else "-" for c in words)
 
 
 def _train(

@@ -22,6 +22,15 @@ from compcalc.training.architecture import Architecture, Fit, Job, Progress
 from compcalc.training.card import FittedModel
 
 CARD, REQUEST, FIT = "card.json", "request.json", "fit.json"
+PROGRESS = "seconds.json"
+"""Wall time and progress of a fit that has not ended."""
+
+
+def folder_name(architecture: str, settings: Any, task: str, variant: str, seed: int, frames: int | None = None) -> str:
+    """Name of the folder of one training: architecture, what its settings call themselves, frames, task and seed."""
+    few = "" if frames is None else f"{frames}-frames"
+    words = "-".join(filter(None, [architecture, getattr(settings, "label", ""), few, task, variant, str(seed)]))
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in words)
 
 
 class TrainingFolder:
@@ -98,7 +107,7 @@ class TrainingFolder:
         """
         done = self.path / FIT
         if not done.is_file():
-            watch = _Watch(self.path / "seconds.json")
+            watch = _Watch(self.path / PROGRESS)
             told = watch.also(job.on_progress)
             job = replace(job, directory=self.path / "work", on_progress=told, spent_seconds=watch.before)
             job.directory.mkdir(exist_ok=True)
