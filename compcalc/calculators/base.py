@@ -3,8 +3,8 @@
 A potential implements `energy_forces`; caching, shapes, types, `free_energy` and element checks are done here.
 """
 
-from collections.abc import Collection, Sequence
-from typing import ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -36,6 +36,7 @@ class PotentialCalculator(Calculator):
         can_batch: whether many molecules in one call cost less than one by one.
         batch_atoms: number of atoms beyond which a larger batch gains nothing, where it can batch.
         training: how it was trained and by what it was chosen, in a sentence; None where that is not known.
+        trained: the same for programs, see `model_file.training_facts`.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
@@ -43,6 +44,7 @@ class PotentialCalculator(Calculator):
     can_batch = False
     batch_atoms = 1024
     training: str | None = None
+    trained: Mapping[str, Any] | None = None
     known_elements: Collection[str] | None = None
 
     def __init__(self):

@@ -8,7 +8,7 @@ from ase.calculators.calculator import BaseCalculator
 
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.catalogue import Scheme, get_calculator
-from compcalc.calculators.model_file import damaged, file_hash, read_model, training_note, write_model
+from compcalc.calculators.model_file import damaged, file_hash, read_model, training_facts, training_note, write_model
 from compcalc.errors import CompcalcError, DataError
 from compcalc.records import Batch, BatchResult
 
@@ -96,6 +96,7 @@ def load_delta(path: Path) -> DeltaCalculator:
     calculator = DeltaCalculator(*built, f"delta {base} + {scheme} {path.parent.name}")
     calculator.sha256 = file_hash(path)
     calculator.training = training_note(path, calculator.sha256)
+    calculator.trained = training_facts(path, calculator.sha256)
     return calculator
 
 

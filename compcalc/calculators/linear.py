@@ -9,7 +9,7 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.catalogue import Scheme
-from compcalc.calculators.model_file import damaged, file_hash, read_model, training_note, write_model
+from compcalc.calculators.model_file import damaged, file_hash, read_model, training_facts, training_note, write_model
 from compcalc.calculators.state import refuse_charged
 from compcalc.errors import InputError
 from compcalc.records import Batch, BatchResult
@@ -41,6 +41,7 @@ class LinearCalculator(PotentialCalculator):
         self.sha256, self.n_parameters = file_hash(path), len(energies)
         self.known_elements = tuple(energies)
         self.training = training_note(path, self.sha256)
+        self.trained = training_facts(path, self.sha256)
         self.label_name = f"linear {path.name}"
         self._energies = np.zeros(len(chemical_symbols))
         for symbol, energy in energies.items():

@@ -26,7 +26,7 @@ from compcalc.calculators.mace_file import (
 )
 from compcalc.calculators.mace_graph import MACEGraphs
 from compcalc.calculators.mace_trace import TracedModel, TraceMismatchWarning, padded_size
-from compcalc.calculators.model_file import training_note
+from compcalc.calculators.model_file import training_facts, training_note
 from compcalc.calculators.outputs import read_stress
 from compcalc.calculators.state import refuse_charged
 from compcalc.errors import UnknownNameError
@@ -70,6 +70,7 @@ class MACE(PotentialCalculator):
         self.path = shipped_model() if model == "default" else Path(model)
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else None
         self.training = None if self.sha256 is None else training_note(self.path, self.sha256)
+        self.trained = None if self.sha256 is None else training_facts(self.path, self.sha256)
         self._torch = import_mace()
         self._device = checked_device(self._torch, device)
         self._model = load_model(self._torch, self.path, self._device, dtype)

@@ -57,19 +57,47 @@ def training_note(model: Path, sha256: str) -> str | None:
         model: the model file; `card.json` lies in its folder, or a card of its own name beside it.
         sha256: of the model file.
     """
+    facts = training_facts(model, sha256)
+    if facts is None:
+        return None
+    frames, data = facts["frames"], facts["data"]
+    return (
+        f"{facts['architecture']} on {facts['task']}, {frames['train']} training and {frames['validation']} "
+        f"validation frames, data {data['hash'][:12]}, seed {facts['seed']}; chosen by: {facts['selection']}"
+    )
+
+
+def training_facts(model: Path, sha256: str) -> dict[str, Any] | None:
+    """What the card beside a model file says of its training, for programs; None where there is no card of this file.
+
+    Two models whose facts differ in `name`, `seed` and `sha256` alone are seeds of one training.
+
+    Args:
+        model: as of `training_note`.
+        sha256: of the model file.
+    """
     for path in (model.with_name("card.json"), model.with_suffix(".json")):
         try:
             card = json.loads(path.read_text())
-            if card["sha256"] != sha256:
-                continue
-            frames, data = card["frames"], card["data"]
-            return (
-                f"{card['architecture']} on {card['task']}, {frames['train']} training and {frames['validation']} "
-                f"validation frames, data {data['hash'][:12]}, seed {card['seed']}; chosen by: {card['selection']}"
-            )
+            if card["sha256"] == sha256:
+                return _facts(card, model)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
+
+
+def _facts(card: Mapping[str, Any], model: Path) -> dict[str, Any]:
+    return {
+        "name": str(card.get("name") or model.stem),
+        "architecture": str(card["architecture"]),
+        "settings": dict(card.get("settings") or {}),
+        "task": str(card["task"]),
+        "seed": int(card["seed"]),
+        "data": {"method": card["data"].get("method"), "hash": str(card["data"]["hash"])},
+        "frames": {part: int(card["frames"][part]) for part in ("train", "validation")},
+        "selection": str(card["selection"]),
+        "sha256": str(card["sha256"]),
+    }
 
 
 def file_hash(path: Path) -> str:

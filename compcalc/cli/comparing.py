@@ -12,6 +12,14 @@ from compcalc.cli.options import JsonOption, print_json
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories, or folders of single runs.")],
     html: Annotated[Path | None, typer.Option("--html", help="Also write a page with figures; replaces FILE.")] = None,
+    pool_seeds: Annotated[
+        bool,
+        typer.Option(
+            "--pool-seeds",
+            help="One row for models that differ in the seed of their training alone, and for runs of one potential "
+            "that differ in --seed; differences are judged against the noise of seeds, too.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank finished runs: errors on known and unseen molecules, stability, speed; differences within noise are ties.
@@ -21,7 +29,7 @@ def compare(
     """
     from compcalc.commands.compare import compare, print_boards
 
-    boards = compare(runs)
+    boards = compare(runs, pool_seeds)
     if html is not None:
         from compcalc.report.comparison.page import write_page
 

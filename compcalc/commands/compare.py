@@ -19,11 +19,13 @@ from compcalc.results.places import read_run, run_folders
 FEWEST_RUNS = 2
 
 
-def compare(paths: Sequence[Path]) -> list[Board]:
+def compare(paths: Sequence[Path], pool: bool = False) -> list[Board]:
     """A leaderboard a task.
 
     Args:
         paths: run directories, all runs of which count, and folders of single runs.
+        pool: whether runs that differ in a seed alone stand in one row: models that differ in the seed of their
+            training, and runs of one potential that differ in the seed of the run.
 
     Raises:
         InputError: fewer than two runs.
@@ -39,7 +41,7 @@ def compare(paths: Sequence[Path]) -> list[Board]:
             "Name several run directories, or one that holds several runs.",
         )
     runs = [_measured(folder) for folder in folders]
-    return [make_board(_labelled(group)) for group in by_subject(runs)]
+    return [make_board(_labelled(group), pool=pool) for group in by_subject(runs)]
 
 
 def print_boards(boards: Sequence[Board], console: Console, page: Path | None) -> None:

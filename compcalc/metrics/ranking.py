@@ -5,7 +5,13 @@ resample draws molecules with replacement, then frames within each molecule draw
 Methods and their Application, 1997, section 3.8), and takes the same draw for every potential: the interval of a
 difference is then that of paired values, which is much narrower than those of the two means suggest.
 
-Symbols in the shapes: K potentials, T frames, or MD runs, of one molecule, S resamples.
+A potential may stand for several models that differ in the seed of their training alone. Its number is then the mean
+over them, and each resample draws seeds as well, for each potential by itself and across all molecules, since a model
+meets all of them (the pigeonhole bootstrap of crossed factors: Owen, Annals of Applied Statistics 1, 386 (2007)). Of M
+seeds M - 1 are drawn: M draws would make the variance of a mean too small by (M - 1)/M, a third of it for three seeds
+(McCarthy and Snowden, The Bootstrap and Finite Population Sampling, 1985).
+
+Symbols in the shapes: K potentials, M models, T frames, or MD runs, of one molecule, S resamples.
 """
 
 from collections.abc import Sequence
@@ -19,6 +25,7 @@ from compcalc.metrics._arrays import as_shape
 from compcalc.metrics.statistics import FEWEST_PAIRS, Interval, kendall_tau
 
 _DRAWS_AT_A_TIME = 2_000_000
+_SEED_OF_SEEDS = 20_070
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,9 @@ class Ranking:
     """Potentials in the order of one number.
 
     Attributes:
-        values: macro means (mean over molecules of the mean over frames), (K,).
+        values: macro means (mean over molecules of the mean over frames), of several models their mean, (K,).
+        n_models: models that each potential stands for, (K,).
+        spread: standard deviation (M - 1 in the denominator) of the macro means over these models, NaN for one, (K,).
         low: lower limits of their intervals, (K,).
         high: upper limits, (K,).
         ranks: 1 and the number of potentials that are better beyond noise, (K,); equal numbers are ties.
@@ -40,6 +49,8 @@ class Ranking:
     """
 
     values: np.ndarray
+    n_models: np.ndarray
+    spread: np.ndarray
     low: np.ndarray
     high: np.ndarray
     ranks: np.ndarray
@@ -58,13 +69,15 @@ class Ranking:
 
     def of(self, chosen: Sequence[int]) -> "Ranking":
         """The ranking of the potentials at these indices alone."""
-        return _ranking(self.values[chosen], self.resampled[:, chosen], self.level, self.larger_is_better)
+        about = (self.values[chosen], self.n_models[chosen], self.spread[chosen])
+        return _ranking(*about, self.resampled[:, chosen], self.level, self.larger_is_better)
 
 
 def rank_paired(
     per_molecule: Sequence[ArrayLike],
     seed: int,
     *,
+    pools: Sequence[Sequence[int]] | None = None,
     larger_is_better: bool = False,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -72,12 +85,15 @@ def rank_paired(
     """Rank potentials that were measured on the same frames; a difference whose interval holds 0 makes no rank.
 
     With a single molecule only its frames are drawn, and the ranking says nothing about others; with few molecules the
-    percentile intervals are too narrow. Frames count as independent. The level is that of each pair: among many
-    potentials some pairs are told apart by chance.
+    percentile intervals are too narrow, and so they are with two or three seeds. Frames count as independent. The level
+    is that of each pair: among many potentials some pairs are told apart by chance.
 
     Args:
-        per_molecule: the number of each potential and frame, one array (K, T_m) a molecule.
+        per_molecule: the number of each model and frame, one array (M, T_m) a molecule.
         seed: of the random numbers; rankings of one seed over the same molecules draw the same molecules.
+        pools: of each potential, the models that differ in the seed of their training alone, as indices below M; each
+            model is a potential by default. The draws of seeds do not depend on `seed`, so that rankings of the same
+            pools over other molecules share them.
         larger_is_better: as for survival.
         n_resamples: S.
         level: confidence level, 0 to 1.
@@ -90,9 +106,18 @@ def rank_paired(
         raise InputError("n_resamples", n_resamples, "at least 1")
     if not 0 < level < 1:
         raise InputError("level", level, "between 0 and 1, for example 0.95")
+    models = [np.array([k]) for k in range(len(groups[0]))] if pools is None else _pools(pools, len(groups[0]))
     values = np.mean([group.mean(axis=1) for group in groups], axis=0)
     drawn = paired_means(groups, np.random.default_rng(seed), n_resamples)
-    return _ranking(values, drawn, level, larger_is_better)
+    rng = np.random.default_rng(_SEED_OF_SEEDS)
+    return _ranking(
+        np.array([values[mine].mean() for mine in models]),
+        np.array([len(mine) for mine in models]),
+        np.array([values[mine].std(ddof=1) if len(mine) > 1 else np.nan for mine in models]),
+        np.stack([_over_seeds(drawn[:, mine], rng) for mine in models], axis=1),
+        level,
+        larger_is_better,
+    )
 
 
 def paired_means(groups: Sequence[np.ndarray], rng: np.random.Generator, n_resamples: int) -> np.ndarray:
@@ -157,13 +182,22 @@ def pareto_front(*costs: ArrayLike) -> np.ndarray:
     return ~np.any(no_worse & better, axis=0)
 
 
-def _ranking(values: np.ndarray, drawn: np.ndarray, level: float, larger_is_better: bool) -> Ranking:
+def _ranking(
+    values: np.ndarray,
+    n_models: np.ndarray,
+    spread: np.ndarray,
+    drawn: np.ndarray,
+    level: float,
+    larger_is_better: bool,
+) -> Ranking:
     ends = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(drawn, ends, axis=0)
     difference_low, difference_high = np.quantile(drawn[:, :, None] - drawn[:, None, :], ends, axis=0)
     better = difference_low > 0 if larger_is_better else difference_high < 0
     return Ranking(
         values=values,
+        n_models=n_models,
+        spread=spread,
         low=low,
         high=high,
         ranks=1 + better.sum(axis=0),
@@ -175,6 +209,22 @@ def _ranking(values: np.ndarray, drawn: np.ndarray, level: float, larger_is_bett
         larger_is_better=larger_is_better,
         resampled=drawn,
     )
+
+
+def _over_seeds(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mean over the seeds drawn in each resample, (S,), from the macro means of the models of one potential, (S, M)."""
+    count = drawn.shape[1]
+    if count == 1:
+        return drawn[:, 0]
+    chosen = rng.integers(count, size=(len(drawn), count - 1))
+    return np.take_along_axis(drawn, chosen, axis=1).mean(axis=1)
+
+
+def _pools(pools: Sequence[Sequence[int]], n_models: int) -> list[np.ndarray]:
+    made = [np.array(list(mine), dtype=int) for mine in pools]
+    if sorted(index for mine in made for index in mine) != list(range(n_models)) or not all(map(len, made)):
+        raise InputError("pools", list(map(list, pools)), f"each model of 0 to {n_models - 1} once, none empty")
+    return made
 
 
 def _groups(per_molecule: Sequence[ArrayLike]) -> list[np.ndarray]:

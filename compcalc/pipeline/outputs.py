@@ -42,7 +42,11 @@ def make_manifest(prepared: PreparedRun, entry: dict[str, Any], workers: int, ti
         "compcalc": version("compcalc"),
         "name": prepared.given.name,
         "spec": prepared.given.spec.text,
-        "potential": {**prepared.potential.described, "training": prepared.potential.training},
+        "potential": {
+            **prepared.potential.described,
+            "training": prepared.potential.training,
+            "trained": prepared.potential.trained,
+        },
         "preflight": prepared.potential.preflight,
         "task": prepared.given.task and prepared.given.task.name,
         "question": prepared.given.task.question if prepared.given.task else OWN_QUESTION,

@@ -1,6 +1,6 @@
 """A potential before its first work unit: built, tried on every molecule and examined, in a worker process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,13 @@ class Potential:
             JSON-able.
         preflight: what its short examination found, JSON-able.
         training: how it was trained, in a sentence; None where that is not known. No result depends on what is known.
+        trained: the same for programs, JSON-able.
     """
 
     described: dict[str, Any]
     preflight: dict[str, Any]
     training: str | None = None
+    trained: Mapping[str, Any] | None = None
 
     @property
     def batch_atoms(self) -> int | None:
@@ -66,7 +68,7 @@ def try_potential(spec: Spec, frames: Sequence[Frames], executor: Executor) -> t
         "files": spec.file_hashes(),
         "batch_atoms": described.batch_atoms if batches_well(found) else None,
     }
-    return Potential(facts, found.to_dict(), described.training), found
+    return Potential(facts, found.to_dict(), described.training, described.trained), found
 
 
 def _tried(spec, frames, executor) -> tuple[Description | None, dict[str, str]]:

@@ -1,6 +1,6 @@
 """The work units' payloads, and the function that a worker process computes them with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -140,13 +140,17 @@ class ReferenceTask:
 
 @dataclass(frozen=True)
 class Description:
-    """What a calculator says of itself; `batch_atoms` is None where it does not batch, `training` where unknown."""
+    """What a calculator says of itself; `batch_atoms` is None where it does not batch, `training` where unknown.
+
+    `trained` is the same as the calculator's, JSON-able.
+    """
 
     name: str
     dtype: str | None
     sha256: str | None
     batch_atoms: int | None
     training: str | None = None
+    trained: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,7 @@ def _describe(calculator: BaseCalculator) -> Description:
         getattr(calculator, "sha256", None),
         calculator.batch_atoms if getattr(calculator, "can_batch", False) else None,
         getattr(calculator, "training", None),
+        getattr(calculator, "trained", None),
     )
 
 

@@ -18,7 +18,6 @@ from compcalc.report.plot_parts import (
     axis,
     faint,
     hover,
-    is_wide,
     layout,
     plot_name,
     points,
@@ -99,7 +98,7 @@ def chain_figure(rows: Sequence[Row], metric: Metric, metrics: Mapping[str, Any]
     made = layout(PLOT_PX + 20 * (len(data) // 2), "carbon atoms in the molecule")
     lengths = [carbons for _, carbons, _ in found]
     made["xaxis"] |= {"rangemode": "normal", "dtick": max(1, round((max(lengths) - min(lengths)) / 10))}
-    made["yaxis"] = axis(metric.header, is_wide(values))
+    made["yaxis"] = axis(metric.header, values)
     lines = [(row.split.upper(), row.molecule, carbons, value) for row, carbons, value in found]
     return Figure(data, made, ("split", "molecule", "carbon atoms", metric.header), lines)
 
@@ -144,7 +143,7 @@ def distance_figure(metrics: Mapping[str, Any]) -> Figure | None:
     made = layout(PLOT_PX + 20 * (len(data) // 2), "bonds from the group; 0 is inside it")
     made["xaxis"] = {**axis("bonds from the group; 0 is inside it"), "type": "category"}
     made["xaxis"] |= {"categoryorder": "array", "categoryarray": places}
-    made["yaxis"] = axis(f"Force MAE ({FORCE_UNIT})", is_wide(line[3] for line in lines))
+    made["yaxis"] = axis(f"Force MAE ({FORCE_UNIT})", (line[3] for line in lines))
     return Figure(data, made, ("split", "group", "bonds from it", f"Force MAE ({FORCE_UNIT})", "molecules"), lines)
 
 

@@ -18,7 +18,6 @@ from compcalc.report.plot_parts import (
     axis,
     faint,
     hover,
-    is_wide,
     layout,
     plot_name,
     points,
@@ -93,7 +92,7 @@ def own_way_figure(metrics: Mapping[str, Any]) -> Figure | None:
     if static:
         data.append(_level(median(static), max(t for t in x if t is not None)))
     made = layout(PLOT_PX, "time of production (ps)")
-    made["yaxis"] = axis(f"Force MAE ({FORCE_UNIT})", is_wide(y))
+    made["yaxis"] = axis(f"Force MAE ({FORCE_UNIT})", y)
     lines = [
         (run.get("molecule"), run.get("protocol"), run.get("replica"), *part) for run, found in runs for part in found
     ]
@@ -120,7 +119,7 @@ def scatter_figure(metrics: Mapping[str, Any], column: str, label: str) -> Figur
     style = STYLES["ood"]
     text = [f"{plot_name(row.get('molecule'), 80)}: {shown(x)} {FORCE_UNIT}, {shown(y)}" for row, x, y in found]
     made = layout(PLOT_PX, METRICS[FORCE].header, [x for _, x, _ in found])
-    made["yaxis"] = axis("<br>".join(wrap(label, 26)), is_wide(y for *_, y in found))
+    made["yaxis"] = axis("<br>".join(wrap(label, 26)), (y for *_, y in found))
     made["showlegend"] = False
     made["annotations"] = _rank_correlation(metrics, column)
     lines = [(row.get("molecule"), x, y) for row, x, y in found]

@@ -4,6 +4,7 @@ Colours of text, grid and background are left to the style sheet of the page, wh
 script exchanges the colours of the traces for lighter ones where it is dark.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -16,6 +17,9 @@ LONGEST_NAME = 22
 
 LOG_RANGE = 20.0
 """Largest over smallest value above which an axis is logarithmic."""
+
+DECADES = 300.0
+"""The same above which a logarithmic axis has one tick a decade."""
 
 ROW_PX, FRAME_PX, PLOT_PX = 20, 100, 290
 
@@ -108,14 +112,13 @@ def plot_name(text: object, most: int = LONGEST_NAME) -> str:
 
 def layout(height: int, title: str, values: Iterable = ()) -> dict:
     """Layout with `title` below the x axis, which is logarithmic where `values` span much."""
-    logarithmic = is_wide(values)
     return {
         "height": height,
         "margin": {"l": 50, "r": 14, "t": 40, "b": 50},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"size": 12, "family": "system-ui, sans-serif"},
-        "xaxis": axis(title, logarithmic),
+        "xaxis": axis(title, values),
         "yaxis": {"zeroline": False, "automargin": True, "fixedrange": True},
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#7a8794", "activecolor": "#0072B2"},
@@ -126,11 +129,14 @@ def layout(height: int, title: str, values: Iterable = ()) -> dict:
     }
 
 
-def axis(title: str, logarithmic: bool = False) -> dict:
-    """An axis of numbers from zero, or a logarithmic one, which says so."""
-    scale = {"type": "log", "dtick": "D2"} if logarithmic else {"rangemode": "tozero"}
-    text = f"{title}, log" if logarithmic else title
-    return {**scale, "title": {"text": text}, "automargin": True, "fixedrange": True, "zeroline": False}
+def axis(title: str, values: Iterable = ()) -> dict:
+    """An axis of numbers from zero, or, where `values` span much, a logarithmic one, which says so."""
+    values = list(values)
+    scale: dict[str, Any] = {"rangemode": "tozero"}
+    if is_wide(values):
+        scale = {"type": "log", "dtick": 1 if _ratio(values) > DECADES else "D2"}
+        title = f"{title}, log"
+    return {**scale, "title": {"text": title}, "automargin": True, "fixedrange": True, "zeroline": False}
 
 
 def row_layout(names: Sequence[str], title: str, values: Iterable, notes: Sequence[tuple[int, str]] = ()) -> dict:
@@ -150,5 +156,16 @@ def row_layout(names: Sequence[str], title: str, values: Iterable, notes: Sequen
 
 def is_wide(values: Iterable) -> bool:
     """Whether positive numbers span so much that only a logarithmic axis shows them all."""
+    return _ratio(values) > LOG_RANGE
+
+
+def middle(values: Iterable) -> float:
+    """Of the axis that `axis` makes of `values`, of which there is one at least."""
+    values = list(values)
+    return math.sqrt(min(values) * max(values)) if is_wide(values) else max(values) / 2
+
+
+def _ratio(values: Iterable) -> float:
+    """Largest over smallest number; 0 where there is none, or one that a logarithm does not take."""
     known = [x for value in values if (x := number(value)) is not None]
-    return bool(known) and min(known) > 0 and max(known) > LOG_RANGE * min(known)
+    return max(known) / min(known) if known and min(known) > 0 else 0.0

@@ -8,6 +8,9 @@ from compcalc.records import OutcomeKind
 MISSING = "–"
 """Stands where a number was not computed."""
 
+SMALLEST = 0.0001
+"""Below it numbers for people have no digits."""
+
 OUTCOME_WORDS = {
     OutcomeKind.COMPLETED: "ok",
     OutcomeKind.BOND_BROKEN: "bond broken",
@@ -34,13 +37,18 @@ def number(value: object) -> float | None:
 
 
 def shown(value: object, digits: int = 3) -> str:
-    """A number with `digits` significant digits and without an exponent from 0.0001 to a million; integers whole."""
+    """A number with `digits` significant digits and without an exponent up to a million; integers whole.
+
+    What is closer to 0 than `SMALLEST` is said to be so: nobody reads 6.1e-14 as nothing.
+    """
     x = number(value)
     if x is None:
         return MISSING
     if x == 0 or isinstance(value, int):
         return f"{x:.0f}"
-    if not 1e-4 <= abs(x) < 1e6:
+    if abs(x) < SMALLEST:
+        return f"<{SMALLEST}" if x > 0 else f">−{SMALLEST}"
+    if abs(x) >= 1e6:
         return f"{x:.{digits - 1}e}"
     rounded = float(f"{x:.{digits}g}")
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))

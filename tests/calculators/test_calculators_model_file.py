@@ -28,11 +28,20 @@ def test_a_calculator_says_how_it_was_trained(model):
     assert get_calculator(f"linear:{model}").training == expected + "chosen by: no choice"
 
 
+def test_a_calculator_says_how_it_was_trained_for_programs(model):
+    (model.parent / "card.json").write_text(json.dumps({**CARD, "settings": {"r": 5}, "sha256": file_hash(model)}))
+    facts = get_calculator(f"linear:{model}").trained
+    assert (facts["architecture"], facts["seed"], facts["settings"]) == ("linear", 3, {"r": 5})
+    assert facts["data"]["hash"] == CARD["data"]["hash"] and facts["sha256"] == file_hash(model)
+    assert facts["name"] == model.stem, "of the file, where the card gives none"
+
+
 @pytest.mark.parametrize("card", [None, {**CARD, "sha256": "of another file"}, "not JSON", [1], {"sha256": None}])
 def test_without_a_card_of_its_own_it_says_nothing(model, card):
     if card is not None:
         (model.parent / "card.json").write_text(card if isinstance(card, str) else json.dumps(card))
-    assert get_calculator(f"linear:{model}").training is None
+    calculator = get_calculator(f"linear:{model}")
+    assert calculator.training is None and calculator.trained is None
 
 
 def test_the_shipped_model_says_that_it_was_chosen_in_distribution():

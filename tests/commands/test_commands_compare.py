@@ -59,7 +59,7 @@ def test_dynamics_are_ranked_by_survival(tiny_data, tmp_path):
     (board,) = compare([tmp_path / "mmff94", tmp_path / "tblite:GFN1-xTB"])
     assert [column.criterion.key for column in board.columns] == ["id", "ood", "stability"]
     assert {(line.stable, line.physical, line.places["stability"].value) for line in board.lines} == {(2, 2, 1.0)}
-    assert all(line.drift is not None and line.run.ms_per_step > 0 for line in board.lines)
+    assert all(line.drift is not None and line.pool.ms_per_step > 0 for line in board.lines)
 
 
 def test_other_data_of_the_same_task_are_refused(three, tiny_data, tmp_path, capsys):

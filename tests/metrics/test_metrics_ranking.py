@@ -21,6 +21,51 @@ def hard_and_easy(offsets, noise, molecules=8, frames=30, seed=1):
     return groups
 
 
+def constant(*models):
+    """One number a model, on every frame of every molecule: nothing is noise but the seed."""
+    return [np.repeat(np.array(models, dtype=float)[:, None], 4, axis=1)] * 6
+
+
+def test_noise_of_seeds_makes_a_tie_of_what_single_models_tell_apart():
+    groups = constant(10, 14, 12, 11, 15, 13)
+    assert rank_paired([group[[0, 3]] for group in groups], seed=0).ranks.tolist() == [1, 2]
+    pooled = rank_paired(groups, seed=0, pools=[(0, 1, 2), (3, 4, 5)])
+    assert pooled.ranks.tolist() == [1, 1] and pooled.tied.all()
+    assert pooled.values.tolist() == [12, 13] and pooled.spread.tolist() == [2, 2]
+    assert pooled.n_models.tolist() == [3, 3]
+    far = rank_paired(constant(10, 14, 12, 41, 45, 43), seed=0, pools=[(0, 1, 2), (3, 4, 5)])
+    assert far.ranks.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_bootstrap_of_seeds_has_the_variance_of_a_mean(count):
+    models = np.random.default_rng(count).normal(50, 3, count)
+    found = rank_paired(constant(*models, 50), seed=0, pools=[range(count), [count]], n_resamples=40_000)
+    assert found.resampled[:, 0].var() == pytest.approx(models.var(ddof=1) / count, rel=0.03)
+    assert found.resampled[:, 0].mean() == pytest.approx(models.mean(), abs=0.05)
+    assert np.isnan(found.spread[1]) and found.resampled[:, 1].var() == 0
+
+
+def test_seeds_are_drawn_for_all_molecules_at_once():
+    """A model meets every molecule: drawn anew for each of them, the noise of seeds would average out."""
+    found = rank_paired(constant(10, 20, 0), seed=0, pools=[(0, 1), (2,)])
+    assert set(np.round(found.resampled[:, 0], 9)) == {10.0, 20.0}
+
+
+def test_seeds_without_spread_leave_every_interval_as_it_is():
+    groups = hard_and_easy([0.0, 2.0, 2.1], noise=3.0)
+    alone = rank_paired(groups, seed=3)
+    pooled = rank_paired([g[[0, 0, 0, 1, 2, 2]] for g in groups], seed=3, pools=[(0, 1, 2), (3,), (4, 5)])
+    for name in ("values", "low", "high", "ranks", "difference", "difference_low", "difference_high"):
+        np.testing.assert_allclose(getattr(pooled, name), getattr(alone, name), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("pools", [[(0,)], [(0, 1), (1,)], [(0, 1), ()]])
+def test_pools_hold_each_model_once(pools):
+    with pytest.raises(InputError, match="each model of 0 to 1 once, none empty"):
+        rank_paired(constant(1, 2), seed=0, pools=pools)
+
+
 def test_pairing_tells_apart_what_unpaired_intervals_do_not():
     found = rank_paired(hard_and_easy([0.0, 2.0, 10.0], noise=1.0), seed=0)
     assert found.low[1] < found.values[0] < found.high[1], "the intervals of the two overlap by far"

@@ -5,6 +5,7 @@ from typing import Any
 
 from compcalc.errors import IncomparableError
 from compcalc.report.comparison.measured import Measured
+from compcalc.report.comparison.pooling import Pool
 from compcalc.report.rows import md_runs, static_entries
 from compcalc.report.wording import plural
 
@@ -16,39 +17,46 @@ _REMEDIES = {
     "data": "Run them on the same --data, or compare those that have it.",
     "molecules": "Run them on the same molecules, with the same version of compcalc.",
     "preset": "Run them with the same --preset and --replicas; a run of the same directory with more replicas grows.",
-    "seed": "Run them with the same --seed.",
+    "seed": "Run them with the same --seed; --pool-seeds takes runs of one potential that differ in it for replicas.",
     "metrics version": "Give the command of the older run again with this version of compcalc.",
 }
 _HARDWARE = ("cpu", "cores", "platform", "workers")
 
 
-def refuse_unlike(runs: Sequence[Measured]) -> None:
+def refuse_unlike(runs: Sequence[Measured], pools: Sequence[Pool]) -> None:
     """Refuse runs on one subject whose numbers do not belong side by side.
 
-    Dynamics and seed count for runs that have dynamics: errors on given frames depend on neither.
+    Dynamics and seeds count for runs that have dynamics: errors on given frames depend on neither. Each model has to
+    have dynamics of the same seeds.
+
+    Args:
+        runs: all of them.
+        pools: the rows in which they stand.
 
     Raises:
         IncomparableError: something differs; it names what, value against value.
     """
-    facts = {run.label: _facts(run) for run in runs}
-    topics = {name: topic for mine in facts.values() for topic, name in mine}
-    found = _differences({label: {name: value for (_, name), value in mine.items()} for label, mine in facts.items()})
+    facts = [*((run.label, _facts(run)) for run in runs), *_seeds(pools)]
+    topics = {name: topic for _, mine in facts for topic, name in mine}
+    found = _differences((label, {name: value for (_, name), value in mine.items()}) for label, mine in facts)
     if found:
         words = {name: _against(values) for name, values in found.items()}
         remedies = [_REMEDIES[topic] for topic in dict.fromkeys(topics[name] for name in found)]
         raise IncomparableError(runs[0].subject, _shortened(words, topics), remedies)
 
 
-def hardware_differences(runs: Sequence[Measured]) -> dict[str, dict[str, list[str]]]:
-    """What differs of the machines -> value -> runs; empty where speeds can be compared."""
+def hardware_differences(pools: Sequence[Pool]) -> dict[str, dict[str, list[str]]]:
+    """What differs of the machines -> value -> rows; empty where speeds can be compared."""
     return _differences(
-        {run.label: {key: str((run.manifest.get("hardware") or {}).get(key)) for key in _HARDWARE} for run in runs}
+        (pool.label, {key: str((run.manifest.get("hardware") or {}).get(key)) for key in _HARDWARE})
+        for pool in pools
+        for run in pool.runs
     )
 
 
-def version_differences(runs: Sequence[Measured]) -> dict[str, dict[str, list[str]]]:
-    """Package -> version -> runs, where versions differ."""
-    return _differences({run.label: dict(run.manifest.get("versions") or {}) for run in runs})
+def version_differences(pools: Sequence[Pool]) -> dict[str, dict[str, list[str]]]:
+    """Package -> version -> rows, where versions differ."""
+    return _differences((pool.label, run.manifest.get("versions") or {}) for pool in pools for run in pool.runs)
 
 
 def differences_in_words(found: Mapping[str, Mapping[str, list[str]]]) -> str:
@@ -60,17 +68,26 @@ def _against(values: Mapping[str, list[str]]) -> str:
     return " against ".join(f"{value} ({', '.join(labels)})" for value, labels in values.items())
 
 
-def _differences(facts: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, list[str]]]:
-    """Fact -> value -> labels, of facts that not all runs that have them agree on."""
-    result: dict[str, dict[str, list[str]]] = {}
-    for name in dict.fromkeys(name for mine in facts.values() for name in mine):
-        values: dict[str, list[str]] = {}
-        for label, mine in facts.items():
-            if name in mine:
-                values.setdefault(mine[name], []).append(label)
-        if len(values) > 1:
-            result[name] = values
-    return result
+def _differences(facts: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, dict[str, list[str]]]:
+    """Fact -> value -> labels, each once, of facts that not all runs that have them agree on."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for label, mine in facts:
+        for name, value in mine.items():
+            labels = found.setdefault(name, {}).setdefault(value, [])
+            if label not in labels:
+                labels.append(label)
+    return {name: values for name, values in found.items() if len(values) > 1}
+
+
+def _seeds(pools: Sequence[Pool]) -> list[tuple[str, dict[tuple[str, str], str]]]:
+    """Label of the first run of each model with dynamics, and the seeds of its dynamics, as `_facts` has them."""
+    found = []
+    for model in (model for pool in pools for model in pool.models):
+        with_md = [run for run in model if run.has_md]
+        if with_md:
+            seeds = ", ".join(str(seed) for seed in sorted({int(run.manifest.get("seed") or 0) for run in with_md}))
+            found.append((with_md[0].label, {("seed", "seed"): seeds}))
+    return found
 
 
 def _facts(run: Measured) -> dict[tuple[str, str], str]:
@@ -86,7 +103,6 @@ def _facts(run: Measured) -> dict[tuple[str, str], str]:
         names = dict.fromkeys(entry["molecule"] for entry in md_runs(run.metrics))
         facts[("molecules", "molecules with dynamics")] = _in_words(names)
         facts |= {("preset", name): value for name, value in _dynamics(manifest.get("preset") or {}).items()}
-        facts[("seed", "seed")] = str(manifest.get("seed"))
     return facts
 
 

@@ -47,12 +47,12 @@ class Measured:
     @property
     def ms_per_frame(self) -> float | None:
         """Wall time of one evaluation of energy and forces, mean over the molecules, ms."""
-        return _mean(entry.get("ms_per_frame") for entry in static_entries(self.metrics))
+        return mean_of_known(entry.get("ms_per_frame") for entry in static_entries(self.metrics))
 
     @property
     def ms_per_step(self) -> float | None:
         """Wall time of one MD step, mean over the runs, ms."""
-        return _mean(run.get("ms_per_step") for run in md_runs(self.metrics))
+        return mean_of_known(run.get("ms_per_step") for run in md_runs(self.metrics))
 
 
 def by_subject(runs: Iterable[Measured]) -> list[list[Measured]]:
@@ -74,6 +74,7 @@ def labels_of(specs_and_folders: Sequence[tuple[str, str]]) -> list[str]:
     return [spec if specs.count(spec) == 1 else f"{spec} ({folder})" for spec, folder in specs_and_folders]
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def mean_of_known(values: Iterable[float | None]) -> float | None:
+    """Mean of those that are not None; None where there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None

@@ -7,14 +7,18 @@ from typing import Any
 from urllib.parse import quote
 
 from compcalc.report.comparison.figures import error_figure, pareto_figure
+from compcalc.report.comparison.measured import Measured
 from compcalc.report.comparison.records import Board, Column, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
     agreement_words,
     difference_words,
     over_words,
+    pooling_words,
     range_words,
     rank_words,
+    seeds_words,
+    spread_words,
 )
 from compcalc.report.files import write_text_atomically
 from compcalc.report.html import environment
@@ -52,7 +56,7 @@ def render_page(boards: Sequence[Board], beside: Path) -> str:
         .get_template("compare.html.j2")
         .render(
             boards=[_board(place, board, beside) for place, board in enumerate(boards)],
-            n_runs=sum(len(board.lines) for board in boards),
+            n_runs=sum(len(line.pool.runs) for board in boards for line in board.lines),
             how_ranked=HOW_RANKED,
             split_note=SPLIT_NOTE,
             figures=figures,
@@ -72,16 +76,17 @@ def _board(place: int, board: Board, beside: Path) -> dict[str, Any]:
     """Everything that the template shows of one task."""
     return {
         "subject": board.subject,
-        "question": board.lines[0].run.manifest.get("question") if board.lines else "",
+        "question": board.lines[0].pool.runs[0].manifest.get("question") if board.lines else "",
         "columns": [_column(column) for column in board.columns],
         "both_sides": any(line.ratio is not None for line in board.lines),
-        "has_md": any(line.run.has_md for line in board.lines),
+        "has_md": any(line.pool.has_md for line in board.lines),
         "lines": [_line(board, line, beside) for line in board.lines],
         "over": [over_words(column) for column in board.columns],
         "level": f"{board.level:.0%}",
         "agreements": [agreement_words(found) for found in board.agreements],
         "notes": board.notes,
-        "facts": list(_facts(board.lines[0])) if board.lines else [],
+        "pooling": pooling_words(board),
+        "facts": list(_facts(board.lines[0].pool.runs[0])) if board.lines else [],
         "figures": [_figure(key, figure) for key, figure in _figures(place, board)],
     }
 
@@ -104,35 +109,47 @@ def _column(column: Column) -> dict[str, Any]:
 
 def _line(board: Board, line: Line, beside: Path) -> dict[str, Any]:
     places = [line.places[column.criterion.key] for column in board.columns]
-    report = os.path.relpath(Path(line.run.folder).absolute() / "report.html", beside)
     return {
         "label": line.label,
-        "link": quote(Path(report).as_posix()),
+        "link": _link(line.pool.runs[0], beside) if len(line.pool.runs) == 1 else "",
+        "seeds": seeds_words(line.pool) or MISSING,
         "places": [
-            {"rank": rank_words(p), "value": shown(p.value) if p else MISSING, "range": range_words(p)} for p in places
+            {
+                "rank": rank_words(p),
+                "value": shown(p.value) if p else MISSING,
+                "spread": spread_words(p),
+                "range": range_words(p),
+            }
+            for p in places
         ],
         "ratio": shown(line.ratio, 2),
-        "stable": f"{line.stable}/{line.physical}" if line.run.has_md else "not run",
+        "stable": f"{line.stable}/{line.physical}" if line.pool.has_md else "not run",
         "other": line.other,
         "drift": shown(line.drift, 2),
-        "speed": shown(line.run.ms_per_frame, 2),
-        "step": shown(line.run.ms_per_step, 2),
+        "speed": shown(line.pool.ms_per_frame, 2),
+        "step": shown(line.pool.ms_per_step, 2),
         "front": line.front,
-        "facts": list(_facts(line).values()),
+        "runs": [{"link": _link(run, beside), "facts": list(_facts(run).values())} for run in line.pool.runs],
     }
 
 
-def _facts(line: Line) -> dict[str, str]:
-    manifest = line.run.manifest
+def _link(run: Measured, beside: Path) -> str:
+    report = os.path.relpath(Path(run.folder).absolute() / "report.html", beside)
+    return quote(Path(report).as_posix())
+
+
+def _facts(run: Measured) -> dict[str, str]:
+    manifest = run.manifest
     potential, data, hardware = (manifest.get(key) or {} for key in ("potential", "data", "hardware"))
     return {
         "run": str(manifest.get("name")),
-        "folder": line.run.folder,
+        "folder": run.folder,
         "model": str(potential.get("name")),
         "precision": str(potential.get("dtype") or MISSING),
         "model SHA-256": str(potential.get("sha256") or MISSING)[:12],
         "reference": str(data.get("method") or MISSING),
-        "preset": str((manifest.get("preset") or {}).get("name")) if line.run.has_md else "no dynamics",
+        "preset": str((manifest.get("preset") or {}).get("name")) if run.has_md else "no dynamics",
+        "seed of training": str((potential.get("trained") or {}).get("seed", MISSING)),
         "seed": str(manifest.get("seed")),
         "hardware": f"{hardware.get('cpu')}, {hardware.get('cores')} cores, workers: {hardware.get('workers')}",
         "compcalc": str(manifest.get("compcalc")),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from compcalc.report.comparison.measured import Measured
 from compcalc.report.comparison.records import Agreement, Board, Column, Line, Place
 
 
@@ -46,23 +47,41 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _line(line: Line) -> dict[str, Any]:
-    manifest = line.run.manifest
+    runs = [_run(run) for run in line.pool.runs]
     return {
         "label": line.label,
-        "run": manifest.get("name"),
-        "folder": line.run.folder,
-        "potential": manifest.get("spec"),
-        "sha256": (manifest.get("potential") or {}).get("sha256"),
+        **{key: _common([run[key] for run in runs]) for key in ("run", "folder", "potential", "sha256")},
+        "n_models": len(line.pool.models),
+        "training_seeds": line.pool.training_seeds,
+        "md_seeds": line.pool.run_seeds,
+        "runs": runs,
         "places": {key: _place(place) for key, place in line.places.items()},
         "ood_id_ratio": line.ratio,
         "n_stable": line.stable,
         "n_physical": line.physical,
         "n_other": line.other,
         "median_drift_mev_per_atom_per_ps": line.drift,
-        "ms_per_frame": line.run.ms_per_frame,
-        "ms_per_step": line.run.ms_per_step,
+        "ms_per_frame": line.pool.ms_per_frame,
+        "ms_per_step": line.pool.ms_per_step,
         "on_pareto_front": line.front,
     }
+
+
+def _run(run: Measured) -> dict[str, Any]:
+    manifest, potential = run.manifest, run.manifest.get("potential") or {}
+    return {
+        "run": manifest.get("name"),
+        "folder": run.folder,
+        "potential": manifest.get("spec"),
+        "sha256": potential.get("sha256"),
+        "training_seed": (potential.get("trained") or {}).get("seed"),
+        "seed": manifest.get("seed"),
+    }
+
+
+def _common(values: Sequence[Any]) -> Any:
+    """What all runs of a row agree on; null where they differ."""
+    return values[0] if len(set(values)) == 1 else None
 
 
 def _place(place: Place | None) -> dict[str, Any] | None:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from compcalc.metrics.ranking import Ranking
 from compcalc.metrics.statistics import Interval
-from compcalc.report.comparison.measured import Measured
+from compcalc.report.comparison.pooling import Pool
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Place:
     Attributes:
         rank: 1 and the number of potentials that are better beyond noise.
         tied: whether another one has this rank.
-        value: in the unit of the criterion.
+        value: in the unit of the criterion; of several models their mean.
         low: lower limit of its interval.
         high: upper limit.
+        n_models: models that it stands for, which differ in the seed of their training.
+        spread: standard deviation over them; None for one.
     """
 
     rank: int
@@ -50,6 +54,8 @@ class Place:
     value: float
     low: float
     high: float
+    n_models: int = 1
+    spread: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ class Column:
             return None
         k, found = self.labels.index(label), self.ranking
         numbers = (float(values[k]) for values in (found.values, found.low, found.high))
-        return Place(int(found.ranks[k]), bool(found.tied[k]), *numbers)
+        spread = None if np.isnan(found.spread[k]) else float(found.spread[k])
+        return Place(int(found.ranks[k]), bool(found.tied[k]), *numbers, int(found.n_models[k]), spread)
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,8 @@ class Line:
     """A potential with everything of it that the leaderboard shows.
 
     Attributes:
-        label: of the run.
-        run: it.
+        label: of the row.
+        pool: its runs; one, unless seeds are pooled.
         places: key of a criterion -> place; None where it was not measured.
         stable: MD runs that completed.
         physical: MD runs that say something about the potential.
@@ -112,7 +119,7 @@ class Line:
     """
 
     label: str
-    run: Measured
+    pool: Pool
     places: Mapping[str, Place | None]
     stable: int
     physical: int
@@ -134,7 +141,7 @@ class Board:
     Attributes:
         subject: task, or own molecules.
         columns: the rankings that could be made.
-        lines: one a run, best error on unseen molecules first.
+        lines: one a row, best error on unseen molecules first.
         agreements: between the rankings.
         notes: what a reader has to know, in sentences.
         same_hardware: whether speeds can be compared.

@@ -8,7 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from compcalc.report.comparison.records import Board, Line
-from compcalc.report.comparison.words import HOW_RANKED, agreement_words, over_words, rank_words, title
+from compcalc.report.comparison.words import (
+    HOW_RANKED,
+    agreement_words,
+    over_words,
+    pooling_words,
+    rank_words,
+    seeds_words,
+    spread_words,
+    title,
+)
 from compcalc.report.wording import MISSING, printable, shown
 
 _VALUE_HEADERS = {
@@ -21,7 +30,7 @@ _RANK_HEADERS = {"id": "ID\nrank", "ood": "OOD\nrank", "own": "rank", "stability
 
 
 def print_board(console: Console, board: Board) -> None:
-    """Print one row a run, how far the rankings agree, and what a reader has to know.
+    """Print one row a run or pool of seeds, how far the rankings agree, and what a reader has to know.
 
     Args:
         console: where to print; a console that is no terminal gets plain text.
@@ -47,33 +56,39 @@ def print_board(console: Console, board: Board) -> None:
     _say(console, HOW_RANKED)
     if any(line.front for line in board.lines):
         _say(console, "* on the Pareto front: none of the others is both faster and more accurate.")
+    if words := pooling_words(board):
+        _say(console, words)
     for note in board.notes:
         _say(console, f"Note: {note}")
 
 
 def _headers(board: Board) -> Iterator[str]:
+    if pooling_words(board):
+        yield "seeds"
     for column in board.columns:
         yield _RANK_HEADERS[column.criterion.key]
         yield _VALUE_HEADERS[column.criterion.key]
     if _both_sides(board):
         yield "OOD\n/ID"
-    if any(line.run.has_md for line in board.lines):
+    if any(line.pool.has_md for line in board.lines):
         yield "sta-\nble\nruns"
         yield "NVE\ndrift\nmeV/\natom\n/ps"
     yield "ms a\nframe"
 
 
 def _cells(board: Board, line: Line) -> Iterator[str]:
+    if pooling_words(board):
+        yield seeds_words(line.pool) or MISSING
     for column in board.columns:
         place = line.places[column.criterion.key]
         yield rank_words(place)
-        yield shown(place.value) if place else MISSING
+        yield " ".join(filter(None, (shown(place.value), spread_words(place)))) if place else MISSING
     if _both_sides(board):
         yield shown(line.ratio, 2)
-    if any(other.run.has_md for other in board.lines):
-        yield f"{line.stable}/{line.physical}" if line.run.has_md else "not run"
+    if any(other.pool.has_md for other in board.lines):
+        yield f"{line.stable}/{line.physical}" if line.pool.has_md else "not run"
         yield shown(line.drift, 2)
-    yield f"{shown(line.run.ms_per_frame, 2)}{'*' if line.front else ' '}"
+    yield f"{shown(line.pool.ms_per_frame, 2)}{'*' if line.front else ' '}"
 
 
 def _both_sides(board: Board) -> bool:

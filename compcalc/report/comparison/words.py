@@ -1,7 +1,8 @@
 """What a leaderboard says in words, for the terminal and the page alike."""
 
+from compcalc.report.comparison.pooling import Pool
 from compcalc.report.comparison.records import ID, OOD, OWN, STABILITY, Agreement, Board, Column, Place
-from compcalc.report.wording import MISSING, plural, shown
+from compcalc.report.wording import MISSING, SMALLEST, plural, shown
 
 LABELS = {criterion.key: criterion.label for criterion in (ID, OOD, OWN, STABILITY)}
 
@@ -21,6 +22,27 @@ def range_words(place: Place | None) -> str:
     if place is None or place.low == place.high:
         return ""
     return f"{shown(place.low)}–{shown(place.high)}"
+
+
+def spread_words(place: Place | None) -> str:
+    """`±1.3`, the standard deviation over the seeds of training; empty where there is one."""
+    return "" if place is None or place.spread is None else f"±{shown(place.spread, 2)}"
+
+
+def seeds_words(pool: Pool) -> str:
+    """`3`, `3, 2 MD` or `2 MD`: models of one training, and seeds of their dynamics; empty for a single run."""
+    models, runs = len(pool.models), len(pool.run_seeds)
+    return ", ".join(filter(None, (str(models) if models > 1 else "", f"{runs} MD" if runs > 1 else "")))
+
+
+def pooling_words(board: Board) -> str:
+    """What a row of several runs is; empty where there is none."""
+    if not any(len(line.pool.runs) > 1 for line in board.lines):
+        return ""
+    return (
+        "seeds: models that differ in the seed of their training alone, and seeds of the dynamics (MD). Numbers are "
+        "means over the models, ± their standard deviation; the bootstrap draws models as well as molecules and frames."
+    )
 
 
 def over_words(column: Column) -> str:
@@ -47,9 +69,11 @@ def difference_words(column: Column, row: int, other: int) -> tuple[str, str]:
 
 
 def title(board: Board) -> str:
-    """`length/base: 3 runs`."""
-    return f"{board.subject}: {plural(len(board.lines), 'run')}"
+    """`length/base: 3 runs`, or `length/base: 6 runs in 2 rows` where seeds are pooled."""
+    runs, rows = sum(len(line.pool.runs) for line in board.lines), len(board.lines)
+    in_rows = "" if runs == rows else f" in {plural(rows, 'row')}"
+    return f"{board.subject}: {plural(runs, 'run')}{in_rows}"
 
 
 def _signed(x: float) -> str:
-    return shown(0) if x == 0 else f"{'+' if x > 0 else '−'}{shown(abs(x))}"
+    return shown(0) if abs(x) < SMALLEST else f"{'+' if x > 0 else '−'}{shown(abs(x))}"
