@@ -116,7 +116,7 @@ class Matrix:
             Cell(model, task, variant, seed, self.out / MODELS / model.folder)
             for task, variant in self.tasks
             for model in self.models
-            for seed in (self.seeds if model.architecture else (None,))
+            for seed in (self.seeds[: model.seeds] if model.architecture else (None,))
         ]
 
     def refuse_missing(self) -> None:

@@ -10,8 +10,8 @@ from compcalc.errors import InputError, UnknownNameError
 from compcalc.training.catalogue import ARCHITECTURES
 from compcalc.training.options import SettingOption, make_settings, options_of
 
-FRAMES = "frames"
-"""Option of every architecture: frames of each training molecule."""
+FRAMES, SEEDS = "frames", "seeds"
+"""Options of every architecture: frames of each training molecule; how many of the seeds it is trained with."""
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,18 @@ class Model:
     """One line of a benchmark.
 
     Attributes:
-        text: as the user wrote it, by which it is known.
+        text: as the user wrote it, without how many seeds; by this it is known.
         architecture: that is trained; None for a potential that is tested as it is.
         values: settings of the architecture that the user gave.
         frames: of each training molecule; None: all.
+        seeds: how many of the benchmark's seeds it is trained with; None: all.
     """
 
     text: str
     architecture: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
     frames: int | None = None
+    seeds: int | None = None
 
     @property
     def folder(self) -> str:
@@ -63,17 +65,28 @@ def parse_model(text: str) -> Model:
         _refuse_unknown(spec.scheme)
         return Model(text)
     given = dict(spec.options)
-    frames = given.pop(FRAMES, None)
-    if frames is not None and (not isinstance(frames, int) or frames < 2):
-        raise InputError(FRAMES, frames, "2 or more", f"It is an option of the model {text}.")
+    frames, seeds = _count(given, FRAMES, 2, text), _count(given, SEEDS, 1, text)
     known = {option.name: option for option in _options(spec.scheme, given)}
     for name in given:
         if name not in known:
-            raise UnknownNameError(f"option of {spec.scheme}", name, [*known, FRAMES])
+            raise UnknownNameError(f"option of {spec.scheme}", name, [*known, FRAMES, SEEDS])
     values = {name: _typed(known[name], value) for name, value in given.items()}
-    model = Model(text, spec.scheme, values, frames)
+    model = Model(_without_seeds(text), spec.scheme, values, frames, seeds)
     _ = model.settings  # refuses what is out of range
     return model
+
+
+def _count(given: dict[str, Any], name: str, least: int, text: str) -> int | None:
+    value = given.pop(name, None)
+    if value is not None and (type(value) is not int or value < least):
+        raise InputError(name, value, f"a whole number from {least}", f"It is an option of the model {text}.")
+    return value
+
+
+def _without_seeds(text: str) -> str:
+    head, _, query = text.partition("?")
+    kept = [pair for pair in query.split("&") if pair and not pair.startswith(f"{SEEDS}=")]
+    return "?".join([head, "&".join(kept)]) if kept else head
 
 
 def _refuse_unknown(scheme: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from compcalc import __version__
-from compcalc.cli import comparing, data, looking, runs, train
+from compcalc.cli import benchmarking, comparing, data, looking, runs, train
 
 app = typer.Typer(
     name="compcalc",
@@ -18,6 +18,7 @@ for command in (
     runs.run,
     runs.plan,
     runs.verify,
+    benchmarking.benchmark,
     comparing.compare,
     comparing.schema,
     looking.check,

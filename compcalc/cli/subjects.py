@@ -47,6 +47,20 @@ def task_names(names: list[str], variant: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+def seed_numbers(argument: str, text: str) -> list[int]:
+    """The seeds that a text such as `0,1,2` names, each once.
+
+    Raises:
+        InputError: something else.
+    """
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        from compcalc.errors import InputError
+
+        raise InputError(argument, text, "whole numbers from 0, separated by commas, such as 0,1,2")
+    return list(dict.fromkeys(int(part) for part in parts))
+
+
 def default_directory(all_settings) -> Path:
     first = all_settings[0]
     specs = list(dict.fromkeys(settings.spec for settings in all_settings))

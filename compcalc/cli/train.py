@@ -88,6 +88,7 @@ def _function(name: str, parameters: dict[str, tuple[Any, Any]]):
     """A function with these parameters, which trains."""
 
     def command(**values) -> None:
+        from compcalc.cli.subjects import seed_numbers
         from compcalc.commands.train import train_seeds
         from compcalc.training.options import make_settings
 
@@ -99,7 +100,7 @@ def _function(name: str, parameters: dict[str, tuple[Any, Any]]):
             common["variant"],
             common["data"],
             common["out"],
-            _seeds(common["seeds"], common["seed"]),
+            [common["seed"]] if common["seeds"] is None else seed_numbers("--seeds", common["seeds"]),
             shlex.join(["compcalc", *sys.argv[1:]]),
             Console(),
             minutes=common["budget"],
@@ -114,14 +115,3 @@ def _function(name: str, parameters: dict[str, tuple[Any, Any]]):
     )
     command.__annotations__ = {key: kind for key, (kind, _) in parameters.items()}
     return command
-
-
-def _seeds(several: str | None, one: int) -> list[int]:
-    if several is None:
-        return [one]
-    parts = several.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        from compcalc.errors import InputError
-
-        raise InputError("--seeds", several, "whole numbers from 0, separated by commas, such as 0,1,2")
-    return list(dict.fromkeys(int(part) for part in parts))

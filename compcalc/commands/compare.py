@@ -1,6 +1,7 @@
 """`compcalc compare`: finished runs side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,22 @@ def compare(paths: Sequence[Path], pool: bool = False) -> list[Board]:
             "two or more runs",
             "Name several run directories, or one that holds several runs.",
         )
-    runs = [_measured(folder) for folder in folders]
+    return make_boards(folders, pool)
+
+
+def make_boards(folders: Sequence[Path], pool: bool = False, rows: Mapping[Path, str] | None = None) -> list[Board]:
+    """A leaderboard a task, of runs in these folders.
+
+    Args:
+        folders: of single runs.
+        pool: as of `compare`.
+        rows: folder -> what the row of this run and of those pooled with it is called; default: what they say.
+
+    Raises:
+        RunDirectoryError: a run that has not ended.
+        IncomparableError: runs on one task were not measured alike.
+    """
+    runs = [replace(_measured(folder), row=(rows or {}).get(folder, "")) for folder in folders]
     return [make_board(_labelled(group), pool=pool) for group in by_subject(runs)]
 
 
@@ -70,7 +86,4 @@ def _measured(folder: Path) -> Measured:
 
 def _labelled(group: Sequence[Measured]) -> list[Measured]:
     labels = labels_of([(run.label, run.folder) for run in group])
-    return [
-        Measured(label, run.folder, run.manifest, run.metrics, run.force_mae)
-        for label, run in zip(labels, group, strict=True)
-    ]
+    return [replace(run, label=label) for label, run in zip(labels, group, strict=True)]

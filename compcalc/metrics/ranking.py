@@ -165,6 +165,25 @@ def rank_agreement(first: Ranking, second: Ranking) -> Interval | None:
     return Interval(*(float(tau) + 0.0 for tau in (value, low, high)), first.level)  # no -0.0
 
 
+def ratio_between(above: Ranking, i: int, below: Ranking, j: int) -> Interval | None:
+    """Ratio of the number of potential `i` in one ranking to that of `j` in another, with its interval.
+
+    Each resample gives a ratio, so that seeds which both rankings draw alike are drawn for both; None where a resample
+    below is not above 0.
+
+    Raises:
+        InputError: different numbers of resamples, or levels.
+    """
+    shapes = (above.resampled.shape[0], above.level), (below.resampled.shape[0], below.level)
+    if shapes[0] != shapes[1]:
+        raise InputError("below", shapes[1], f"resamples and level of the other, {shapes[0]}")
+    top, bottom = above.resampled[:, i], below.resampled[:, j]
+    if not (bottom > 0).all() or not below.values[j] > 0:
+        return None
+    low, high = np.quantile(top / bottom, [(1 - above.level) / 2, (1 + above.level) / 2])
+    return Interval(float(above.values[i] / below.values[j]), float(low), float(high), above.level)
+
+
 def pareto_front(*costs: ArrayLike) -> np.ndarray:
     """Whether no other is at least as good in every cost and better in one, (K,).
 

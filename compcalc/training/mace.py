@@ -32,6 +32,7 @@ class MACESettings:
         r_max: cut-off of one layer, angstrom.
         radial: width of the radial network's hidden layer.
         epochs: passes over the training frames, at most.
+        steps: optimisation steps, at most, instead of epochs: models of different tasks are then trained alike.
         patience: passes without a lower loss on the validation frames after which the training stops.
         batch_size: frames a step.
         learning_rate: at the start; it falls exponentially to 1%.
@@ -49,6 +50,7 @@ class MACESettings:
     r_max: float = 3.5
     radial: int = 32
     epochs: int = 60
+    steps: int | None = None
     patience: int = 20
     batch_size: int = 5
     learning_rate: float = 0.01
@@ -61,6 +63,8 @@ class MACESettings:
         for name in ("channels", "max_ell", "correlation", "layers", "radial", "epochs", "patience", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "1 or more")
+        if self.steps is not None and self.steps < 1:
+            raise InputError("steps", self.steps, "1 or more")
         if self.max_L < 0:
             raise InputError("max_L", self.max_L, "0 or more")
         if not 1.0 < self.r_max <= 20.0:
@@ -127,6 +131,7 @@ def fit_mace(job: Job, settings: MACESettings) -> Fit:
     """
     began = time.monotonic() - job.spent_seconds
     deadline = float("inf") if job.minutes is None else began + 60.0 * job.minutes
+    settings = replace(settings, epochs=_asked(job, settings))
     asked, settings = settings.epochs, replace(settings, epochs=_epochs(job, settings, began))
 
     def on_epoch(epoch: int, errors: dict) -> None:
@@ -154,6 +159,17 @@ def fit_mace(job: Job, settings: MACESettings) -> Fit:
     )
 
 
+def _steps_an_epoch(job: Job, settings: MACESettings) -> int:
+    return math.ceil(job.split.count()[0] / settings.batch_size)
+
+
+def _asked(job: Job, settings: MACESettings) -> int:
+    """Epochs that the settings ask for; whole ones, so that the last may have more steps than were asked for."""
+    if settings.steps is None:
+        return settings.epochs
+    return math.ceil(settings.steps / _steps_an_epoch(job, settings))
+
+
 def _epochs(job: Job, settings: MACESettings, began: float) -> int:
     """Epochs that the budget allows, which the learning rate's fall follows; the same in every session of a job."""
     if job.minutes is None:
@@ -164,8 +180,7 @@ def _epochs(job: Job, settings: MACESettings, began: float) -> int:
         place = job.directory / "pace"
         _write_frames(job.split, place)
         arguments = _arguments(settings, _energies_of(job.split, job.atomic_energies), job.seed)
-        steps = math.ceil(job.split.count()[0] / settings.batch_size)
-        seconds = Program(place, job.seed).epoch_seconds(arguments, steps)
+        seconds = Program(place, job.seed).epoch_seconds(arguments, _steps_an_epoch(job, settings))
         shutil.rmtree(place)
         epochs = epochs_within(job.minutes, seconds, settings.epochs, time.monotonic() - began)
         kept.write_text(json.dumps({"epochs": epochs, "epoch_seconds": round(seconds, 3)}))

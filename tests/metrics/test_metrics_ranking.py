@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from compcalc.errors import InputError
-from compcalc.metrics.ranking import paired_means, pareto_front, rank_agreement, rank_paired
+from compcalc.metrics.ranking import paired_means, pareto_front, rank_agreement, rank_paired, ratio_between
 
 RNG = np.random.default_rng(7)
 
@@ -157,3 +157,30 @@ def test_what_cannot_be_ranked_is_named():
         rank_paired([np.array([[1.0, np.nan]])], seed=0)
     with pytest.raises(InputError, match="level"):
         rank_paired([np.ones((2, 2))], seed=0, level=95)
+
+
+def test_the_ratio_of_two_rankings_is_that_of_their_numbers_and_its_interval_is_over_both():
+    below, above = rank_paired(constant(10, 20), seed=0), rank_paired(constant(15, 60), seed=1)
+    exact = ratio_between(above, 1, below, 1)
+    assert (exact.value, exact.low, exact.high) == pytest.approx((3, 3, 3))
+    noisy = rank_paired(hard_and_easy([0, 5], 3.0), seed=0)
+    found = ratio_between(noisy, 1, below, 0)
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (noisy.values[1] / 10, noisy.low[1] / 10, noisy.high[1] / 10)
+    )
+    assert found.low < found.value < found.high
+
+
+def test_seeds_that_are_bad_on_both_sides_do_not_widen_the_ratio():
+    pools = [(0, 1, 2)]
+    below = rank_paired(constant(10, 20, 30), seed=0, pools=pools)
+    above = rank_paired(constant(15, 30, 45), seed=1, pools=pools)
+    assert below.high[0] - below.low[0] > 5
+    found = ratio_between(above, 0, below, 0)
+    assert (found.value, found.low, found.high) == pytest.approx((1.5, 1.5, 1.5))
+
+
+def test_a_ratio_to_nothing_is_none():
+    zero, one = rank_paired(constant(0, 1), seed=0), rank_paired(constant(2, 3), seed=1)
+    assert ratio_between(one, 0, zero, 0) is None
+    assert ratio_between(one, 0, zero, 1).value == 2

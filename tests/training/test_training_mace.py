@@ -55,6 +55,7 @@ def split(tmp_path):
         ("layers", 0),
         ("radial", 0),
         ("epochs", 0),
+        ("steps", 0),
         ("patience", 0),
         ("batch_size", -1),
         ("max_L", -1),
@@ -367,3 +368,10 @@ def test_a_budget_too_small_for_an_epoch_is_an_error(program, split, tmp_path):
     program("import time; time.sleep(300)")
     with pytest.raises(TrainingError, match="before the first epoch had ended. Give it a larger --budget"):
         fit_mace(job_of(split, tmp_path, 0.005), TINY)
+
+
+def test_steps_are_counted_in_whole_epochs(program, split, tmp_path):
+    commands = program(TRAINS_SLOWLY.replace("STEP", "0.0").replace("WAIT", "0.01"))
+    fit = fit_mace(Job(split, ENERGIES, tmp_path, 0), replace(TINY, steps=29))  # 14 steps an epoch
+    assert fit.details["epochs_planned"] == 3
+    assert "--max_num_epochs=3" in commands[0]

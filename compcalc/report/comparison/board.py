@@ -1,13 +1,13 @@
 """The leaderboard of one task: rankings by error and by stability, and how far they agree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from compcalc.metrics.ranking import pareto_front, rank_agreement, rank_paired
-from compcalc.metrics.statistics import FEWEST_PAIRS
+from compcalc.metrics.ranking import pareto_front, rank_agreement, rank_paired, ratio_between
+from compcalc.metrics.statistics import FEWEST_PAIRS, Interval
 from compcalc.report.comparison.alike import (
     differences_in_words,
     hardware_differences,
@@ -118,7 +118,8 @@ def _lines(pools: Sequence[Pool], board: Board) -> tuple[Line, ...]:
         count = count_runs(pool.md_rows)
         places = {column.criterion.key: column.place(pool.label) for column in board.columns}
         numbers = (count.stable, count.physical, count.other, pool.drift)
-        lines.append(Line(pool.label, pool, places, *numbers, front.get(pool.label)))
+        over_id = _ratio(pool.label, {column.criterion.key: column for column in board.columns})
+        lines.append(Line(pool.label, pool, places, *numbers, front.get(pool.label), over_id))
     if judged is None:
         return tuple(lines)
     sign = -1 if judged.criterion.larger_is_better else 1
@@ -128,6 +129,13 @@ def _lines(pools: Sequence[Pool], board: Board) -> tuple[Line, ...]:
         return mine is None, 0.0 if mine is None else sign * mine.value
 
     return tuple(sorted(lines, key=place))
+
+
+def _ratio(label: str, columns: Mapping[str, Column]) -> Interval | None:
+    above, below = columns.get(OOD.key), columns.get(ID.key)
+    if above is None or below is None or label not in above.labels or label not in below.labels:
+        return None
+    return ratio_between(above.ranking, above.labels.index(label), below.ranking, below.labels.index(label))
 
 
 def _front(pools: Sequence[Pool], board: Board) -> dict[str, bool]:

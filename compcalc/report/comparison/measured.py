@@ -23,6 +23,7 @@ class Measured:
         metrics: content of metrics.json.
         force_mae: split and molecule -> force MAE of each frame, meV/angstrom, (T,), NaN where the frame failed; empty
             where no errors were measured.
+        row: what the row of this run and of those pooled with it is called; empty: what they say themselves.
     """
 
     label: str
@@ -30,6 +31,7 @@ class Measured:
     manifest: Mapping[str, Any]
     metrics: Mapping[str, Any]
     force_mae: Mapping[Key, np.ndarray] = field(default_factory=dict)
+    row: str = ""
 
     @property
     def subject(self) -> str:

@@ -57,6 +57,8 @@ def _line(line: Line) -> dict[str, Any]:
         "runs": runs,
         "places": {key: _place(place) for key, place in line.places.items()},
         "ood_id_ratio": line.ratio,
+        "ood_id_ratio_low": line.over_id and line.over_id.low,
+        "ood_id_ratio_high": line.over_id and line.over_id.high,
         "n_stable": line.stable,
         "n_physical": line.physical,
         "n_other": line.other,

@@ -151,8 +151,11 @@ def _identity(run: Measured) -> str:
 
 
 def _name(runs: Sequence[Measured]) -> str:
-    """Of the training, without its seed; of a single run its label, and of runs of one potential what they name."""
+    """What they were given, or of the training, without its seed; of a single run its label, and of runs of one
+    potential what they name."""
     facts = _trained(runs[0])
+    if runs[0].row:
+        return runs[0].row
     if len({run.label for run in runs}) == 1:
         return runs[0].label
     return facts["name"].removesuffix(f"-{facts['seed']}") if facts else str(runs[0].manifest.get("spec"))

@@ -116,6 +116,7 @@ class Line:
         other: MD runs that ended otherwise.
         drift: median NVE drift, meV/atom/ps.
         front: whether no other potential is both faster and more accurate; None where speeds cannot be compared.
+        over_id: OOD over ID force MAE, over what all potentials have; None where one of them is missing or 0.
     """
 
     label: str
@@ -126,12 +127,12 @@ class Line:
     other: int
     drift: float | None
     front: bool | None
+    over_id: Interval | None = None
 
     @property
     def ratio(self) -> float | None:
-        """OOD over ID force MAE, over what all potentials have; None where one of them is missing or 0."""
-        above, below = (self.places.get(key) for key in ("ood", "id"))
-        return above.value / below.value if above and below and below.value else None
+        """The value of `over_id`."""
+        return None if self.over_id is None else self.over_id.value
 
 
 @dataclass(frozen=True)
