@@ -50,7 +50,7 @@ def place_of(terms: MoleculeTerms, kind: str, name: str) -> int:
         ("plane", "[C3],C,O,O", "[C3],*,*,*"),
         ("torsion", "*-[C3-O2]-*", "C-[C*-O2]-H"),
         ("torsion", "*-[C3-O2]-*", "H-[O2-C*]-X"),
-        ("pair", "near HO...O1", "near H*...O1"),
+        ("pair", "near HO...O1", "near"),
     ],
 )
 def test_each_kind_of_term_of_an_acid_takes_after_its_nearest_kin(parameters, kind, name, stand_in):

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from compcalc.calculators.additive.kinds import KINDS, Geometry, pair_monomials
 from compcalc.calculators.additive.molecule import MoleculeTerms, nearest
 from compcalc.calculators.additive.parameters import AdditiveParameters, UnseenTermError, monomials_of_kinds
+from compcalc.calculators.additive.types import BROAD
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,16 @@ def assign(molecule: MoleculeTerms, symbols: Sequence[str], parameters: Additive
         own = []
         for names, looser in zip(rows, kin[kind], strict=True):
             missing = next((name for name in names if name not in known), None)
-            if missing is None:
-                own.append(np.sum([known[name] for name in names], axis=0))
-                continue
-            found = nearest(looser, typical)
-            if found is None:
-                raise UnseenTermError(potential, kind, missing, len(known))
-            standing_in[kind, missing, found] = None
-            own.append(typical[found])
+            enough = missing is None or (kind in BROAD and names[0] in known)
+            if enough:
+                own.append(np.sum([known[name] for name in names if name in known], axis=0))
+            if missing is not None:
+                found = nearest(looser, known if enough else typical)
+                if found is None:
+                    raise UnseenTermError(potential, kind, missing, len(known))
+                standing_in[kind, missing, found] = None
+            if not enough:
+                own.append(typical[found])
         coefficients[kind] = np.array(own, dtype=float).reshape(len(rows), monomials_of_kinds()[kind]).T
     centres = {kind: molecule.centres(kind, parameters.centres) for kind in KINDS}
     constant = float(sum(parameters.elements[symbol] for symbol in symbols))

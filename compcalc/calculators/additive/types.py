@@ -19,6 +19,9 @@ import numpy as np
 from compcalc.calculators.additive.atom_types import AtomTypes
 from compcalc.molecules.graph import bond_distance
 
+BROAD = ("torsion", "pair")
+"""Kinds whose widest name is shared by many types: its coefficients are their mean, and do for unseen ones."""
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -90,29 +93,31 @@ class Pairs:
     Attributes:
         atoms: their indices, (P, 2).
         names: as of `Terms`, P tuples.
-        kin: as of `Terms`, P tuples.
     """
 
     atoms: np.ndarray
     names: tuple[tuple[str, ...], ...]
-    kin: tuple[tuple[str, ...], ...]
+
+    @property
+    def kin(self) -> tuple[tuple[str, ...], ...]:
+        """As of `Terms`, P tuples: their own names alone."""
+        return tuple(names[::-1] for names in self.names)
 
 
 def distant_pairs(numbers: np.ndarray, bonds: np.ndarray) -> Pairs:
     """The pairs of a molecule that no bond or angle holds together."""
     n = len(numbers)
     types = AtomTypes(numbers, bonds)
-    pairs, names, kin = [], [], []
+    pairs, names = [], []
     for i in range(n):
         distance = bond_distance(n, bonds, [i])
         for j in range(i + 1, n):
             if distance[j] < 0 or distance[j] > 2:
                 pairs.append((i, j))
                 reach = "near" if distance[j] == 3 else "far"
-                name, *looser = (f"{reach} {ends}" for ends in _of_two(types, i, j, "..."))
-                names.append((reach, name))
-                kin.append((name, *looser, reach))
-    return Pairs(np.array(pairs, dtype=int).reshape(-1, 2), tuple(names), tuple(kin))
+                ends = "...".join(sorted((types.wide[i], types.wide[j])))
+                names.append((reach, f"{reach} {ends}"))
+    return Pairs(np.array(pairs, dtype=int).reshape(-1, 2), tuple(names))
 
 
 class _Directed:
@@ -128,10 +133,10 @@ class _Directed:
         return self._index[tail, head]
 
 
-def _of_two(types: AtomTypes, i: int, j: int, separator: str = "-") -> tuple[str, ...]:
+def _of_two(types: AtomTypes, i: int, j: int) -> tuple[str, ...]:
     """The name of two atoms of wide types, and looser ones."""
     choices = [(types.wide, types.wide), *types.loosened(i, j)]
-    return _unique(separator.join(sorted((first[i], second[j]))) for first, second in choices)
+    return _unique("-".join(sorted((first[i], second[j]))) for first, second in choices)
 
 
 def _unique(names) -> tuple[str, ...]:
@@ -236,8 +241,10 @@ def _torsion_names(types: AtomTypes, i: int, j: int, k: int, m: int) -> tuple[tu
         a, b, c, d = min(forward, forward[::-1])
         return f"{a}-[{b}-{c}]-{d}"
 
-    middles = [(types.wide, types.wide), *types.loosened(j, k), (types.any, types.any)]
-    looser = [named(ends, *middle) for middle in middles for ends in (types.symbol, types.weight, types.any)]
-    own = (named(types.any, types.wide, types.wide), looser[0], named(types.wide, types.wide, types.wide))
-    narrow = named(types.symbol, types.narrow, types.narrow)
-    return (*own, narrow), _unique((narrow, own[2], *looser))
+    names = (
+        *(named(ends, types.wide, types.wide) for ends in (types.any, types.symbol, types.wide)),
+        named(types.symbol, types.narrow, types.narrow),
+    )
+    middles = [*types.loosened(j, k), (types.any, types.any)]
+    looser = (named(ends, *middle) for middle in middles for ends in (types.symbol, types.weight, types.any))
+    return names, _unique((*names[::-1], *looser))
