@@ -13,7 +13,7 @@ from compcalc.calculators.additive.parameters import AdditiveParameters
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.bonded import FixedBonds, refuse_periodic
 from compcalc.calculators.catalogue import Scheme
-from compcalc.calculators.model_file import file_hash, training_note
+from compcalc.calculators.model_file import describe
 from compcalc.calculators.state import refuse_charged
 from compcalc.molecules.graph import bond_graph
 from compcalc.records import Batch, BatchResult
@@ -43,9 +43,8 @@ class AdditiveCalculator(PotentialCalculator):
     def __init__(self, path: Path):
         super().__init__()
         self._parameters = AdditiveParameters.load(path)
-        self.sha256, self.n_parameters = file_hash(path), self._parameters.count
-        self.known_elements = tuple(self._parameters.elements)
-        self.training = training_note(path, self.sha256)
+        describe(self, path)
+        self.n_parameters, self.known_elements = self._parameters.count, tuple(self._parameters.elements)
         self.label_name = f"additive {path.name}"
         self._assigned: dict[tuple[bytes, bytes], Assigned] = {}
         self.forget()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from compcalc.calculators.additive.kinds import KINDS, PAIR_MONOMIALS
-from compcalc.calculators.model_file import damaged, read_model, write_model
+from compcalc.calculators.model_file import model_content, write_model
 from compcalc.errors import CompcalcError, InputError
 
 FORMAT = "compcalc additive force field, version 2"
@@ -76,8 +76,7 @@ class AdditiveParameters:
         Raises:
             DataError: it is missing, or not of this format.
         """
-        content = read_model(path, FORMAT, COMMAND)
-        try:
+        with model_content(path, FORMAT, COMMAND) as content:
             terms, typical = (
                 {
                     kind: {name: tuple(map(float, values)) for name, values in types.items()}
@@ -91,8 +90,6 @@ class AdditiveParameters:
             if unknown := {*terms, *typical} - set(monomials_of_kinds()):
                 raise ValueError(f"unknown kind of term {min(unknown)}")
             return cls(elements, centres, terms, typical)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise damaged(path, error, COMMAND) from error
 
 
 def monomials_of_kinds() -> dict[str, int]:
