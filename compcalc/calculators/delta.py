@@ -8,7 +8,7 @@ from ase.calculators.calculator import BaseCalculator
 
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.catalogue import Scheme, get_calculator
-from compcalc.calculators.model_file import damaged, file_hash, read_model, training_facts, training_note, write_model
+from compcalc.calculators.model_file import describe, file_hash, model_content, write_model
 from compcalc.errors import CompcalcError, DataError
 from compcalc.records import Batch, BatchResult
 
@@ -82,21 +82,16 @@ def load_delta(path: Path) -> DeltaCalculator:
             cannot be built.
     """
     path = path / FILE if path.is_dir() else path
-    content = read_model(path, FORMAT, COMMAND)
-    try:
+    with model_content(path, FORMAT, COMMAND) as content:
         base, scheme = str(content["base"]), str(content["scheme"])
         correction, expected = path.parent / str(content["correction"]), content["correction_sha256"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise damaged(path, error, COMMAND) from error
     if not correction.is_file():
         raise DataError(f"{path}: the correction {correction} does not exist. It has to lie beside {path.name}.")
     if file_hash(correction) != expected:
         raise DataError(f"{path}: {correction.name} is not the correction that was fitted with it. Put it back.")
     built = _built(base, path, "base"), _built(f"{scheme}:{correction}", path, "correction")
     calculator = DeltaCalculator(*built, f"delta {base} + {scheme} {path.parent.name}")
-    calculator.sha256 = file_hash(path)
-    calculator.training = training_note(path, calculator.sha256)
-    calculator.trained = training_facts(path, calculator.sha256)
+    describe(calculator, path)
     return calculator
 
 

@@ -9,7 +9,7 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.catalogue import Scheme
-from compcalc.calculators.model_file import damaged, file_hash, read_model, training_facts, training_note, write_model
+from compcalc.calculators.model_file import describe, model_content, write_model
 from compcalc.calculators.state import refuse_charged
 from compcalc.errors import InputError
 from compcalc.records import Batch, BatchResult
@@ -38,10 +38,8 @@ class LinearCalculator(PotentialCalculator):
     def __init__(self, path: Path):
         super().__init__()
         energies = load_energies(path)
-        self.sha256, self.n_parameters = file_hash(path), len(energies)
-        self.known_elements = tuple(energies)
-        self.training = training_note(path, self.sha256)
-        self.trained = training_facts(path, self.sha256)
+        describe(self, path)
+        self.n_parameters, self.known_elements = len(energies), tuple(energies)
         self.label_name = f"linear {path.name}"
         self._energies = np.zeros(len(chemical_symbols))
         for symbol, energy in energies.items():
@@ -74,14 +72,11 @@ def load_energies(path: Path) -> dict[str, float]:
     Raises:
         DataError: the file is missing or damaged.
     """
-    content = read_model(path, FORMAT, COMMAND)
-    try:
+    with model_content(path, FORMAT, COMMAND) as content:
         energies = {symbol: float(energy) for symbol, energy in content["elements"].items()}
         for symbol, energy in energies.items():
             if symbol not in atomic_numbers or not np.isfinite(energy):
                 raise InputError("energy", f"{symbol}: {energy}", "symbols of elements with finite energies")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise damaged(path, error, COMMAND) from error
     return energies
 
 

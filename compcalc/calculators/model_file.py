@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,28 @@ def read_model(path: Path, form: str, command: str) -> dict[str, Any]:
     return content
 
 
-def damaged(path: Path, error: Exception, command: str) -> DataError:
-    """The error of a model file whose content is not what its format says."""
-    return DataError(f"{path} is damaged ({type(error).__name__}: {error}). Make it again with `{command}`.")
+@contextmanager
+def model_content(path: Path, form: str, command: str) -> Iterator[dict[str, Any]]:
+    """The content of a model file, for a block that takes it apart; see `read_model`.
+
+    Raises:
+        DataError: the file is missing or something else, or the block finds that its content is not what its format
+            says.
+    """
+    content = read_model(path, form, command)
+    try:
+        yield content
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path} is damaged ({type(error).__name__}: {error}). Make it again with `{command}`."
+        ) from error
+
+
+def describe(calculator, path: Path) -> None:
+    """Set `sha256`, `training` and `trained` of a calculator to what its model file and the card beside it say."""
+    calculator.sha256 = file_hash(path)
+    calculator.training = training_note(path, calculator.sha256)
+    calculator.trained = training_facts(path, calculator.sha256)
 
 
 def training_note(model: Path, sha256: str) -> str | None:

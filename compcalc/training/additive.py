@@ -10,6 +10,7 @@ from ase.data import chemical_symbols
 from compcalc.calculators.additive.design import Column, columns, design, mean_centres
 from compcalc.calculators.additive.molecule import MoleculeTerms
 from compcalc.calculators.additive.parameters import AdditiveParameters
+from compcalc.calculators.additive.typical import typical_terms
 from compcalc.errors import InputError
 from compcalc.records import Frames
 from compcalc.training.architecture import Architecture, Fit, Job, Progress
@@ -65,7 +66,8 @@ def fit_additive(job: Job, settings: AdditiveSettings) -> Fit:
         types = terms.setdefault(kind, {})
         types[name] = (*types.get(name, ()), float(value))
     model = job.directory / "additive.json"
-    AdditiveParameters(elements, centres, terms).save(model)
+    typical = typical_terms(molecules, [len(frames) for frames in job.split.train], terms)
+    AdditiveParameters(elements, centres, terms, typical).save(model)
     details = {
         "coefficients": len(found),
         "energy_weight": best.energy_weight,

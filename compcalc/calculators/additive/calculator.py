@@ -13,14 +13,14 @@ from compcalc.calculators.additive.parameters import AdditiveParameters
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.bonded import FixedBonds, refuse_periodic
 from compcalc.calculators.catalogue import Scheme
-from compcalc.calculators.model_file import file_hash, training_facts, training_note
+from compcalc.calculators.model_file import describe
 from compcalc.calculators.state import refuse_charged
 from compcalc.molecules.graph import bond_graph
 from compcalc.records import Batch, BatchResult
 
 
 class WiderTypeWarning(UserWarning):
-    """A term has a type that no training molecule had, and the parameters of a wider type alone."""
+    """A term has a type that no training molecule had, and takes after those of a wider one."""
 
 
 class AdditiveCalculator(PotentialCalculator):
@@ -43,10 +43,8 @@ class AdditiveCalculator(PotentialCalculator):
     def __init__(self, path: Path):
         super().__init__()
         self._parameters = AdditiveParameters.load(path)
-        self.sha256, self.n_parameters = file_hash(path), self._parameters.count
-        self.known_elements = tuple(self._parameters.elements)
-        self.training = training_note(path, self.sha256)
-        self.trained = training_facts(path, self.sha256)
+        describe(self, path)
+        self.n_parameters, self.known_elements = self._parameters.count, tuple(self._parameters.elements)
         self.label_name = f"additive {path.name}"
         self._assigned: dict[tuple[bytes, bytes], Assigned] = {}
         self.forget()
@@ -63,7 +61,7 @@ class AdditiveCalculator(PotentialCalculator):
 
         Raises:
             InputError: a periodic cell, or a charge in `atoms.info`.
-            UnseenTermError: a term of a type that no training molecule had.
+            UnseenTermError: a term that is kin to none of the training molecules'.
         """
         refuse_charged(atoms, self.label_name)
         refuse_periodic(atoms)
@@ -105,9 +103,11 @@ class AdditiveCalculator(PotentialCalculator):
         return FixedBonds(numbers, bonds), self._assigned[key]
 
     def _tell(self, numbers: np.ndarray, assigned: Assigned) -> None:
-        if assigned.widened:
-            first = ", ".join(f"{kind} {name}" for kind, name in assigned.widened[:3])
-            more = f" and {len(assigned.widened) - 3} more" if len(assigned.widened) > 3 else ""
+        if assigned.standing_in:
+            # What a wide type says is missing tells more than a narrow one, which has its neighbours in brackets.
+            missing = sorted(assigned.standing_in, key=lambda names: "(" in names[1])
+            told = [f"{kind} {name} ({other})" for kind, name, other in missing]
+            first, more = ", ".join(told[:3]), f" and {len(told) - 3} more" if len(told) > 3 else ""
             formula = Atoms(numbers).get_chemical_formula()
             warnings.warn(
                 f"{self.label_name}: in {formula} wider types stand in for {first}{more}, "

@@ -30,6 +30,8 @@ def columns(molecule: MoleculeTerms) -> list[Column]:
 def mean_centres(molecule: MoleculeTerms, positions: np.ndarray) -> dict[str, tuple[float, int]]:
     """Sum and number of the lengths (angstrom) of each type of bond and the cosines of each type of angle.
 
+    Of a looser name of bonds, lengths are counted from the sum of their radii.
+
     Args:
         molecule: its terms.
         positions: angstrom, (T, N, 3).
@@ -44,8 +46,10 @@ def mean_centres(molecule: MoleculeTerms, positions: np.ndarray) -> dict[str, tu
         else:
             values = np.einsum("ma,ma->m", geometry.unit[vectors[:, 0]], geometry.unit[vectors[:, 1]])
         for row, one in zip(terms.centres, values.reshape(len(positions), -1).T, strict=True):
-            total, count = found.get(row[place], (0.0, 0))
-            found[row[place]] = (total + float(one.sum()), count + len(one))
+            own, radii = row[place].kin[0], row[place].radii
+            for name in row[place].kin:
+                total, count = found.get(name, (0.0, 0))
+                found[name] = (total + float((one if name == own else one - radii).sum()), count + len(one))
     return found
 
 
@@ -151,11 +155,11 @@ def _add_ends(forces, names, tails, heads, which, place, gradient: np.ndarray, t
 
 def _add_pairs(energies, forces, molecule: MoleculeTerms, positions: np.ndarray, place) -> None:
     t = len(positions)
-    i, j = molecule.pairs.T
+    i, j = molecule.pairs.atoms.T
     vectors = (positions[:, j] - positions[:, i]).reshape(-1, 3)
     distance = np.linalg.norm(vectors, axis=1)
     values, slopes = pair_monomials(distance, np.tile(molecule.pair_constants, (t, 1)))
     for k in range(len(values)):
-        energies += _adder(molecule.pair_names, "pair", k, place) @ _by_frame(values[k], t)
+        energies += _adder(molecule.pairs.names, "pair", k, place) @ _by_frame(values[k], t)
         gradient = (slopes[k] / distance)[:, None] * vectors
-        _add_ends(forces, molecule.pair_names, i, j, ("pair", k), place, gradient, t)
+        _add_ends(forces, molecule.pairs.names, i, j, ("pair", k), place, gradient, t)

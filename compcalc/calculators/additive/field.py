@@ -7,8 +7,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from compcalc.calculators.additive.kinds import KINDS, Geometry, pair_monomials
-from compcalc.calculators.additive.molecule import MoleculeTerms
+from compcalc.calculators.additive.molecule import MoleculeTerms, nearest
 from compcalc.calculators.additive.parameters import AdditiveParameters, UnseenTermError, monomials_of_kinds
+from compcalc.calculators.additive.types import BROAD
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,17 @@ class Assigned:
 
     Attributes:
         molecule: its terms.
-        coefficients: kind, `pair` as well -> sum over the widths of a term's type, eV, (K, M).
+        coefficients: kind, `pair` as well -> those of each term, eV, (K, M).
         centres: kind -> what its terms are measured from, (M, C).
         constant: energy of the free atoms, eV.
-        widened: kind and type of the terms for which a wider type has to do.
+        standing_in: kind and type of terms that no training molecule had, and the name of those that they take after.
     """
 
     molecule: MoleculeTerms
     coefficients: dict[str, np.ndarray]
     centres: dict[str, np.ndarray]
     constant: float
-    widened: tuple[tuple[str, str], ...]
+    standing_in: tuple[tuple[str, str, str], ...]
 
 
 def assign(molecule: MoleculeTerms, symbols: Sequence[str], parameters: AdditiveParameters, potential: str) -> Assigned:
@@ -40,20 +41,29 @@ def assign(molecule: MoleculeTerms, symbols: Sequence[str], parameters: Additive
         potential: what it is called in messages.
 
     Raises:
-        UnseenTermError: a term of which not even the widest type is known.
+        UnseenTermError: a term that has no kin among those of the training molecules.
     """
-    coefficients, widened = {}, {}
+    coefficients, standing_in = {}, {}
+    kin = molecule.kin()
     for kind, rows in molecule.names().items():
-        known, size = parameters.terms.get(kind, {}), monomials_of_kinds()[kind]
-        for row in rows:
-            if row[0] not in known:
-                raise UnseenTermError(potential, kind, row[0], len(known))
-            widened |= {(kind, name): None for name in row if name not in known}
-        sums = [np.sum([known[name] for name in row if name in known], axis=0) for row in rows]
-        coefficients[kind] = np.array(sums, dtype=float).reshape(len(rows), size).T
+        known, typical = parameters.terms.get(kind, {}), parameters.typical.get(kind, {})
+        own = []
+        for names, looser in zip(rows, kin[kind], strict=True):
+            missing = next((name for name in names if name not in known), None)
+            enough = missing is None or (kind in BROAD and names[0] in known)
+            if enough:
+                own.append(np.sum([known[name] for name in names if name in known], axis=0))
+            if missing is not None:
+                found = nearest(looser, known if enough else typical)
+                if found is None:
+                    raise UnseenTermError(potential, kind, missing, len(known))
+                standing_in[kind, missing, found] = None
+            if not enough:
+                own.append(typical[found])
+        coefficients[kind] = np.array(own, dtype=float).reshape(len(rows), monomials_of_kinds()[kind]).T
     centres = {kind: molecule.centres(kind, parameters.centres) for kind in KINDS}
     constant = float(sum(parameters.elements[symbol] for symbol in symbols))
-    return Assigned(molecule, coefficients, centres, constant, tuple(widened))
+    return Assigned(molecule, coefficients, centres, constant, tuple(standing_in))
 
 
 class Field:
@@ -68,12 +78,12 @@ class Field:
         atoms = _offsets([len(m.molecule.numbers) for m in members])
         bonds = _offsets([len(m.molecule.bonds) for m in members])
         self._bonds = _joined([m.molecule.bonds + a for m, a in zip(members, atoms, strict=False)], (0, 2))
-        self._pairs = _joined([m.molecule.pairs + a for m, a in zip(members, atoms, strict=False)], (0, 2))
+        self._pairs = _joined([m.molecule.pairs.atoms + a for m, a in zip(members, atoms, strict=False)], (0, 2))
         self._pair_constants = _joined([m.molecule.pair_constants for m in members], (0, 2))
         self._pair_coefficients = np.concatenate([m.coefficients["pair"] for m in members], axis=1)
         self._kinds = list(self._terms(members, bonds))
         owners = [_owners(members, lambda m, kind=kind: len(m.molecule.terms[kind])) for kind, *_ in self._kinds]
-        self._owner = np.concatenate([*owners, _owners(members, lambda m: len(m.molecule.pairs))])
+        self._owner = np.concatenate([*owners, _owners(members, lambda m: len(m.molecule.pairs.atoms))])
         self._constants = np.array([m.constant + m.coefficients["atom"].sum() for m in members])
         both = np.concatenate([self._bonds, self._pairs])
         # A gradient along a vector pulls its tail forward and its head back.

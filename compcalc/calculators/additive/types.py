@@ -1,18 +1,26 @@
-"""Types of atoms and the terms of a molecule, each with its name at several widths. Symbols: N atoms, B bonds, M terms.
+"""The terms of a molecule, each with its name at several widths. Symbols: N atoms, B bonds, M terms, P pairs.
 
-An atom has a *wide* type, its element and number of neighbours (`C4`; of a hydrogen, `H` and what it is bonded to:
-`HO`), and a *narrow* one, which adds the wide types of its neighbours (`C4(C3,C4,HC,HC)`). A term has one name for each
-width, from the widest, which unseen molecules most likely share, to the narrowest.
+A term has one name for each width of its atoms' types, from the widest, which unseen molecules most likely share, to
+the narrowest.
+
+A term of a type that no training molecule had takes after its kin, terms that share a looser name: `X` is any atom but
+hydrogen, `C*` a carbon with however many neighbours, `*3` any atom with three. What two atoms do to each other depends
+most on the one with fewer neighbours, of equals on the heavier: the bond of an acid's carbon to its hydroxyl oxygen,
+`C3-O2`, is kin to an alcohol's, `C*-O2`, before an aldehyde's, `C3-O*`. What happens around an atom depends most on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
+from typing import NamedTuple
 
 import numpy as np
-from ase.data import chemical_symbols
 
-from compcalc.molecules.graph import adjacency, bond_distance
+from compcalc.calculators.additive.atom_types import AtomTypes
+from compcalc.molecules.graph import bond_distance
+
+BROAD = ("torsion", "pair")
+"""Kinds whose widest name is shared by many types: its coefficients are their mean, and do for unseen ones."""
 
 
 @dataclass(frozen=True)
@@ -23,39 +31,38 @@ class Terms:
         vectors: directed bonds that each term is made of, (M, S); of pairs, their index, (M, 1). Bond b is directed as
             in the bond table, b + B the other way round.
         names: names of each term, from the widest type to the narrowest, M tuples.
-        centres: names of the bonds or angles whose mean values the term is measured from, M tuples.
+        kin: everything that each term goes by, from the narrowest name to the loosest, M tuples.
+        centres: the bonds or angles whose mean values the term is measured from, M tuples.
     """
 
     vectors: np.ndarray
     names: tuple[tuple[str, ...], ...]
-    centres: tuple[tuple[str, ...], ...]
+    kin: tuple[tuple[str, ...], ...]
+    centres: tuple[tuple["Centre", ...], ...]
 
     def __len__(self) -> int:
         return len(self.names)
 
 
-class AtomTypes:
-    """The types of the atoms of one molecule.
+class Centre(NamedTuple):
+    """A bond or an angle that has a mean value.
 
-    Args:
-        numbers: atomic numbers, (N,).
-        bonds: atom index pairs, (B, 2).
+    Attributes:
+        kin: its name, and then looser ones.
+        radii: sum of a bond's covalent radii, angstrom, which a looser name's mean is counted from; 0 of an angle.
     """
 
-    def __init__(self, numbers: np.ndarray, bonds: np.ndarray):
-        self.neighbours = adjacency(len(numbers), bonds)
-        self.symbol = [chemical_symbols[z] for z in numbers]
-        self.wide = [self._wide(atom) for atom in range(len(numbers))]
-        self.narrow = [
-            f"{self.wide[atom]}({','.join(sorted(self.wide[other] for other in around))})"
-            for atom, around in enumerate(self.neighbours)
-        ]
+    kin: tuple[str, ...]
+    radii: float = 0.0
 
-    def _wide(self, atom: int) -> str:
-        around = self.neighbours[atom]
-        if self.symbol[atom] == "H" and around:
-            return "H" + "".join(sorted(self.symbol[other] for other in around))
-        return f"{self.symbol[atom]}{len(around)}"
+
+class Row(NamedTuple):
+    """One term; see `Terms`."""
+
+    vectors: tuple[int, ...]
+    names: tuple[str, ...]
+    kin: tuple[str, ...]
+    centres: tuple[Centre, ...]
 
 
 def molecule_terms(numbers: np.ndarray, bonds: np.ndarray) -> dict[str, Terms]:
@@ -63,7 +70,7 @@ def molecule_terms(numbers: np.ndarray, bonds: np.ndarray) -> dict[str, Terms]:
     types = AtomTypes(numbers, bonds)
     directed = _Directed(bonds)
     found = {
-        "atom": ((), [((), (types.wide[a], types.narrow[a]), ()) for a in range(len(numbers))]),
+        "atom": ((), [_atom(types, a) for a in range(len(numbers))]),
         "bond": ((0,), list(_bonds(types, directed))),
         "angle": ((0, 1), list(_angles(types, directed))),
         "stretch_bend": ((0, 1), list(_stretch_bends(types, directed))),
@@ -73,17 +80,32 @@ def molecule_terms(numbers: np.ndarray, bonds: np.ndarray) -> dict[str, Terms]:
     }
     terms = {}
     for kind, (slots, rows) in found.items():
-        vectors = np.array([row[0] for row in rows], dtype=int).reshape(len(rows), len(slots))
-        terms[kind] = Terms(vectors, tuple(row[1] for row in rows), tuple(row[2] for row in rows))
+        vectors = np.array([row.vectors for row in rows], dtype=int).reshape(len(rows), len(slots))
+        named = (tuple(getattr(row, each) for row in rows) for each in ("names", "kin", "centres"))
+        terms[kind] = Terms(vectors, *named)
     return terms
 
 
-def distant_pairs(numbers: np.ndarray, bonds: np.ndarray) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
-    """Pairs of atoms three bonds apart and further, or not joined by bonds, with the names of their terms.
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of atoms three bonds apart and further, or not joined by bonds.
 
-    Returns:
-        atom index pairs, (P, 2); P tuples of names.
+    Attributes:
+        atoms: their indices, (P, 2).
+        names: as of `Terms`, P tuples.
     """
+
+    atoms: np.ndarray
+    names: tuple[tuple[str, ...], ...]
+
+    @property
+    def kin(self) -> tuple[tuple[str, ...], ...]:
+        """As of `Terms`, P tuples: their own names alone."""
+        return tuple(names[::-1] for names in self.names)
+
+
+def distant_pairs(numbers: np.ndarray, bonds: np.ndarray) -> Pairs:
+    """The pairs of a molecule that no bond or angle holds together."""
     n = len(numbers)
     types = AtomTypes(numbers, bonds)
     pairs, names = [], []
@@ -95,7 +117,7 @@ def distant_pairs(numbers: np.ndarray, bonds: np.ndarray) -> tuple[np.ndarray, t
                 reach = "near" if distance[j] == 3 else "far"
                 ends = "...".join(sorted((types.wide[i], types.wide[j])))
                 names.append((reach, f"{reach} {ends}"))
-    return np.array(pairs, dtype=int).reshape(-1, 2), tuple(names)
+    return Pairs(np.array(pairs, dtype=int).reshape(-1, 2), tuple(names))
 
 
 class _Directed:
@@ -111,51 +133,73 @@ class _Directed:
         return self._index[tail, head]
 
 
-Row = tuple[tuple[int, ...], tuple[str, ...], tuple[str, ...]]
+def _of_two(types: AtomTypes, i: int, j: int) -> tuple[str, ...]:
+    """The name of two atoms of wide types, and looser ones."""
+    choices = [(types.wide, types.wide), *types.loosened(i, j)]
+    return _unique("-".join(sorted((first[i], second[j]))) for first, second in choices)
 
 
-def _bond_centre(types: AtomTypes, i: int, j: int) -> str:
-    return "-".join(sorted((types.wide[i], types.wide[j])))
+def _unique(names) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
-def _angle_centre(types: AtomTypes, i: int, j: int, k: int) -> str:
-    return f"-[{types.wide[j]}]-".join(sorted((types.symbol[i], types.symbol[k])))
+def _bond_centre(types: AtomTypes, i: int, j: int) -> Centre:
+    return Centre(_of_two(types, i, j), types.radius(i) + types.radius(j))
+
+
+def _angle_centre(types: AtomTypes, i: int, j: int, k: int) -> Centre:
+    return Centre(_looser(types, j, lambda centre, ends: f"-[{centre}]-".join(sorted((ends[i], ends[k])))))
+
+
+def _looser(types: AtomTypes, j: int, named: Callable[[str, Sequence[str]], str]) -> tuple[str, ...]:
+    """The name of a term around atom `j` by the elements of its ends, and looser ones.
+
+    Args:
+        types: of the atoms.
+        j: the atom.
+        named: gives the name, from the atom's type and those of all atoms as ends.
+    """
+    middles, ends = (types.wide[j], types.element[j], types.coordination[j]), (types.weight, types.any)
+    return _unique((named(types.wide[j], types.symbol), *(named(middle, end) for middle in middles for end in ends)))
+
+
+def _atom(types: AtomTypes, a: int) -> Row:
+    kin = (types.narrow[a], types.wide[a], *([types.element[a]] if types.common(a) else []))
+    return Row((), (types.wide[a], types.narrow[a]), kin, ())
 
 
 def _bonds(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
     for i, j in directed.pairs:
-        wide = _bond_centre(types, i, j)
-        yield (directed(i, j),), (wide, "-".join(sorted((types.narrow[i], types.narrow[j])))), (wide,)
+        centre, narrow = _bond_centre(types, i, j), "-".join(sorted((types.narrow[i], types.narrow[j])))
+        yield Row((directed(i, j),), (centre.kin[0], narrow), (narrow, *centre.kin), (centre,))
 
 
-def _around(types: AtomTypes, j: int, ends: list[int], separator: str = "-") -> tuple[str, ...]:
-    """Names of a term of atom `j` and the neighbours `ends`, in whatever order."""
-    rows = [
-        (types.wide[j], sorted(types.symbol[a] for a in ends)),
-        (types.wide[j], sorted(types.wide[a] for a in ends)),
-        (types.narrow[j], sorted(types.wide[a] for a in ends)),
-    ]
-    return tuple(f"[{centre}]{separator}{separator.join(names)}" for centre, names in rows)
+def _around(types: AtomTypes, j: int, named: Callable[[str, Sequence[str]], str], narrow: bool = True):
+    """Names and kin of a term around atom `j`; see `_looser`."""
+    looser = _looser(types, j, named)
+    names = (looser[0], named(types.wide[j], types.wide), *([named(types.narrow[j], types.wide)] if narrow else []))
+    return names, (*names[:0:-1], *looser)
+
+
+def _joined(ends: Sequence[int], separator: str) -> Callable[[str, Sequence[str]], str]:
+    """Names of a middle atom with atoms around it, in whatever order."""
+    return lambda middle, types: f"[{middle}]{separator}{separator.join(sorted(types[a] for a in ends))}"
 
 
 def _angles(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
     for j, around in enumerate(types.neighbours):
         for i, k in combinations(around, 2):
             centres = (_bond_centre(types, i, j), _bond_centre(types, j, k), _angle_centre(types, i, j, k))
-            yield (directed(j, i), directed(j, k)), _around(types, j, [i, k]), centres
+            yield Row((directed(j, i), directed(j, k)), *_around(types, j, _joined([i, k], "-")), centres)
 
 
 def _stretch_bends(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
     """Each angle with each of its bonds, which comes first."""
     for j, around in enumerate(types.neighbours):
         for i, k in permutations(around, 2):
-            names = (
-                f"{types.symbol[i]}<[{types.wide[j]}]-{types.symbol[k]}",
-                f"{types.wide[i]}<[{types.wide[j]}]-{types.wide[k]}",
-                f"{types.wide[i]}<[{types.narrow[j]}]-{types.wide[k]}",
-            )
+            named = _around(types, j, lambda middle, ends, i=i, k=k: f"{ends[i]}<[{middle}]-{ends[k]}")
             centres = (_bond_centre(types, i, j), _angle_centre(types, i, j, k))
-            yield (directed(j, i), directed(j, k)), names, centres
+            yield Row((directed(j, i), directed(j, k)), *named, centres)
 
 
 def _angle_angles(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
@@ -163,19 +207,19 @@ def _angle_angles(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
     for j, around in enumerate(types.neighbours):
         for i in around:
             for k, m in combinations([a for a in around if a != i], 2):
-                names = (
-                    f"{types.symbol[i]}={_around(types, j, [k, m])[0]}",
-                    f"{types.wide[i]}={_around(types, j, [k, m])[1]}",
+                rest = _joined([k, m], "-")
+                named = _around(
+                    types, j, lambda middle, ends, i=i, rest=rest: f"{ends[i]}={rest(middle, ends)}", narrow=False
                 )
                 centres = (_angle_centre(types, i, j, k), _angle_centre(types, i, j, m))
-                yield (directed(j, i), directed(j, k), directed(j, m)), names, centres
+                yield Row((directed(j, i), directed(j, k), directed(j, m)), *named, centres)
 
 
 def _planes(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
     """Atoms with three neighbours."""
     for j, around in enumerate(types.neighbours):
         if len(around) == 3:
-            yield tuple(directed(j, a) for a in around), _around(types, j, around, ","), ()
+            yield Row(tuple(directed(j, a) for a in around), *_around(types, j, _joined(around, ",")), ())
 
 
 def _torsions(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
@@ -185,19 +229,22 @@ def _torsions(types: AtomTypes, directed: _Directed) -> Iterator[Row]:
                 if i in (k, m) or m == j:
                     continue
                 centres = (_bond_centre(types, j, k), _angle_centre(types, i, j, k), _angle_centre(types, j, k, m))
-                yield (directed(j, i), directed(j, k), directed(k, m)), _torsion_names(types, i, j, k, m), centres
+                named = _torsion_names(types, i, j, k, m)
+                yield Row((directed(j, i), directed(j, k), directed(k, m)), *named, centres)
 
 
-def _torsion_names(types: AtomTypes, i: int, j: int, k: int, m: int) -> tuple[str, ...]:
-    def named(outer: list[str], inner: list[str]) -> str:
-        forward = (outer[i], inner[j], inner[k], outer[m])
-        first, second, third, fourth = min(forward, forward[::-1])
-        return f"{first}-[{second}-{third}]-{fourth}"
+def _torsion_names(types: AtomTypes, i: int, j: int, k: int, m: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and kin of the torsion of four atoms."""
 
-    anything = ["*"] * len(types.wide)
-    return (
-        named(anything, types.wide),
-        named(types.symbol, types.wide),
-        named(types.wide, types.wide),
-        named(types.symbol, types.narrow),
+    def named(ends: Sequence[str], first: Sequence[str], second: Sequence[str]) -> str:
+        forward = (ends[i], first[j], second[k], ends[m])
+        a, b, c, d = min(forward, forward[::-1])
+        return f"{a}-[{b}-{c}]-{d}"
+
+    names = (
+        *(named(ends, types.wide, types.wide) for ends in (types.any, types.symbol, types.wide)),
+        named(types.symbol, types.narrow, types.narrow),
     )
+    middles = [*types.loosened(j, k), (types.any, types.any)]
+    looser = (named(ends, *middle) for middle in middles for ends in (types.symbol, types.weight, types.any))
+    return names, _unique((*names[::-1], *looser))
