@@ -50,7 +50,9 @@ class Shown:
 
     def progress(self) -> Progress:
         """What the run tells."""
-        return Progress(self._begin, self._advance, self._under_way, self._notice, self._examined, self._writing)
+        return Progress(
+            self._begin, self._advance, self._under_way, self._notice, self._examined, self._writing, self._potential
+        )
 
     def _begin(self, stage: str, units: Sequence[Unit]) -> None:
         self._bars.update(self._loading, completed=1)
@@ -76,6 +78,10 @@ class Shown:
             for stage in self._tasks:
                 if self._paces[stage].n_under_way:
                     _say(self._console, line(stage, self._paces[stage]))
+
+    def _potential(self, spec: str, place: int, total: int) -> None:
+        if total > 1:
+            _say(self._console, f"[{place}/{total}] {spec}", "bold")
 
     def _writing(self, done: int, total: int) -> None:
         if not done:

@@ -67,7 +67,8 @@ def run_all(
     given = [with_kept_replicas(one, directory, progress.notice) for one in given]
     potentials = list(dict.fromkeys(one.spec.text for one in given))
     done: dict[str, dict[str, Any]] = {}
-    for text in potentials:
+    for place, text in enumerate(potentials, 1):
+        progress.potential(text, place, len(potentials))
         mine = [one for one in given if one.spec.text == text]
         try:
             done |= _Potential(mine, directory, command, progress).run()

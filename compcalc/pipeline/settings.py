@@ -90,6 +90,7 @@ class Progress:
         notice: told what a user should know while the run goes on, in a sentence.
         examined: told what the short examination of the potential found, before the first unit.
         writing: told how many reports are written and of how many, at the start and with each.
+        potential: told the spec of the potential that comes next, its place from 1 and how many there are.
     """
 
     begin: Callable[[str, list[Unit]], None] = lambda stage, units: None
@@ -98,3 +99,4 @@ class Progress:
     notice: Callable[[str], None] = lambda text: None
     examined: Callable[[Examination], None] = lambda found: None
     writing: Callable[[int, int], None] = lambda done, total: None
+    potential: Callable[[str, int, int], None] = lambda spec, place, total: None
