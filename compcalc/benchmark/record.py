@@ -44,9 +44,16 @@ def make_record(
         "models": {model.text: _model(model) for model in matrix.models},
         "tasks": [f"{task}/{variant}" for task, variant in matrix.tasks],
         "seeds": list(matrix.seeds),
+        "data_sha256": _data(tested),
         "cells": [_cell(cell, failed.get(cell), tested.get(cell)) for cell in matrix.cells()],
         **boards,
     }
+
+
+def _data(tested: Mapping[Cell, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Task -> molecule -> SHA-256 of the frames that it was tested on."""
+    good = [run["manifest"] for run in tested.values() if "error" not in run]
+    return {str(manifest["task"]): dict((manifest.get("data") or {}).get("sha256") or {}) for manifest in good}
 
 
 def _model(model) -> dict[str, Any]:
@@ -73,7 +80,6 @@ def _test(run: Mapping[str, Any]) -> dict[str, Any]:
         "run": run["name"],
         "potential": manifest.get("spec"),
         "sha256": (manifest.get("potential") or {}).get("sha256"),
-        "data_sha256": (manifest.get("data") or {}).get("sha256"),
         "static": _static(metrics.get("static")),
         "md": _md(metrics.get("md")),
     }

@@ -47,6 +47,7 @@ def test_two_seeds_of_a_model_stand_in_one_row_beside_a_potential(run, tmp_path)
     low, high = row["ood_id_ratio_low"], row["ood_id_ratio_high"]
     ratio = row["places"]["ood"]["value"] / row["places"]["id"]["value"]
     assert row["ood_id_ratio"] == pytest.approx(ratio) and low < ratio < high
+    assert set(found["data_sha256"]) == {"length/base"} and len(found["data_sha256"]["length/base"]) == 12
     assert found["sizes"]["only"] == "static" and found["command"].startswith(
         "compcalc benchmark --models linear,mmff94"
     )

@@ -114,3 +114,12 @@ def test_a_quiet_run_still_warns(asked, tmp_path, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("warning: ")
+
+
+def test_each_of_several_potentials_is_named_when_its_turn_comes():
+    for total, printed in ((1, ""), (2, "[2/2] mmff94\n")):
+        out = io.StringIO()
+        console = Console(file=out)
+        with run_bars(console) as bars:
+            Shown(console, bars).progress().potential("mmff94", total, total)
+        assert out.getvalue() == printed
