@@ -23,6 +23,7 @@ from compcalc.calculators.mace_file import (
     import_mace,
     load_model,
     shipped_model,
+    shipped_models,
 )
 from compcalc.calculators.mace_graph import MACEGraphs
 from compcalc.calculators.mace_trace import TracedModel, TraceMismatchWarning, padded_size
@@ -45,7 +46,8 @@ class MACE(PotentialCalculator):
     Loading a model file runs the code pickled in it: name only files that you trust.
 
     Args:
-        model: path to the file, or `default` for the small model that compcalc ships.
+        model: path to the file, or `default`, or the task that a shipped model was trained on, such as `duplication` or
+            `length/augmented`. A file of such a name is written with its folder: `./duplication`.
         dtype: `float32` or `float64`; default: the type the model was saved in.
         device: torch device.
         head: name of the output head of a model that has several; default: its only one, or the one called `default`.
@@ -67,7 +69,7 @@ class MACE(PotentialCalculator):
         super().__init__()
         if dtype is not None and dtype not in _DTYPES:
             raise UnknownNameError("dtype", dtype, _DTYPES)
-        self.path = shipped_model() if model == "default" else Path(model)
+        self.path = shipped_model(model) if model in shipped_models() else Path(model)
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else None
         self.training = None if self.sha256 is None else training_note(self.path, self.sha256)
         self.trained = None if self.sha256 is None else training_facts(self.path, self.sha256)
@@ -206,7 +208,7 @@ def _build(argument: str, *, dtype: str | None = None, device: str = "cpu", head
 
 SCHEME = Scheme(
     _build,
-    summary="a MACE model file, or `default` for the small model shipped with compcalc",
+    summary="a MACE model file, or a task for the small model of it that is shipped with compcalc",
     example="mace:path/to/file.model?dtype=float64",
     requires=("mace", "torch"),
     install="pip install mace-torch",

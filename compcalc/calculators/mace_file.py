@@ -12,22 +12,43 @@ from pathlib import Path
 
 from compcalc.errors import DataError, InputError, UnknownNameError
 
-DEFAULT = "mace-length-base-0"
-"""The shipped model that `mace:default` stands for."""
+DEFAULT = "length"
+"""The task whose shipped model `mace:default` stands for."""
 
 
-def shipped_model(name: str = DEFAULT) -> Path:
+def shipped_models() -> dict[str, str]:
+    """Names that stand for models shipped with compcalc -> their files without ending; there is one a task variant.
+
+    `length` and `length/base` are the model that was trained on this task, `default` is that of `length`.
+    """
+    found = {}
+    for card in sorted(_folder().glob("mace-*-0.json")):
+        _, task, variant, _ = card.stem.split("-")
+        found[f"{task}/{variant}"] = card.stem
+        if variant == "base":
+            found[task] = card.stem
+    return {"default": found[DEFAULT], **found}
+
+
+def shipped_model(name: str = "default") -> Path:
     """Path of a shipped model; its model card lies beside it as JSON.
 
     Raises:
+        UnknownNameError: there is none of this name.
         DataError: it does not fit the checksum in its card.
     """
-    folder = Path(str(files("compcalc.calculators").joinpath("models")))
-    card = json.loads((folder / f"{name}.json").read_text())
-    path = folder / card["file"]
+    names = shipped_models()
+    if name not in names:
+        raise UnknownNameError("shipped model", name, names)
+    card = json.loads((_folder() / f"{names[name]}.json").read_text())
+    path = _folder() / card["file"]
     if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
         raise DataError(f"the shipped model {path.name} does not fit its checksum. Install compcalc again.")
     return path
+
+
+def _folder() -> Path:
+    return Path(str(files("compcalc.calculators").joinpath("models")))
 
 
 def import_mace():
@@ -77,7 +98,11 @@ def load_model(torch, path: Path, device, dtype: str | None):
         DataError: the file is missing, damaged or holds no MACE model.
     """
     if not path.is_file():
-        raise DataError(f"MACE model file {path} does not exist. Give the path of a .model file, or mace:default.")
+        names = ", ".join(shipped_models())
+        raise DataError(
+            f"MACE model file {path} does not exist. Give the path of a .model file, or the name of a shipped model: "
+            f"{names}."
+        )
     try:
         model = torch.load(path, map_location=device, weights_only=False)
     except Exception as error:

@@ -1,0 +1,213 @@
+"""Fills the tables of results.md from the records of `compcalc benchmark` in docs/results.
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`. `python docs/results_tables.py` fills all of them; a
+test fails while one of them is not what the records give.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE, RECORDS = HERE / "results.md", HERE / "results"
+_TABLE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
+FORCE, ENERGY = "force_mae_mev_per_angstrom", "energy_mae_mev_per_atom"
+RELATIVE = "relative_energy_mae_mev_per_atom"
+MISSING = "–"
+
+Rows = list[list[str]]
+
+
+def fill(text: str) -> str:
+    """The page with every table made anew."""
+    return _TABLE.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[3]}", text)
+
+
+@cache
+def record(name: str) -> dict[str, Any]:
+    """A record of `compcalc benchmark`."""
+    return json.loads((RECORDS / f"{name}.json").read_text())
+
+
+def cells(name: str, model: str | None = None, task: str | None = None) -> list[dict[str, Any]]:
+    """Cells with a test, of a model and task where these are given."""
+    return [
+        cell
+        for cell in record(name)["cells"]
+        if cell["test"] and model in (None, cell["model"]) and task in (None, cell["task"])
+    ]
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """Rounded; a dash where there is none."""
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def over_seeds(values: Sequence[float | None], digits: int = 1) -> str:
+    """Mean over seeds, with their standard deviation where there are several."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return MISSING
+    spread = f" ± {stdev(known):.{digits}f}" if len(known) > 1 else ""
+    return f"{mean(known):.{digits}f}{spread}"
+
+
+def value(cell: Mapping[str, Any], side: str, key: str) -> float | None:
+    """Macro mean over molecules of one cell's test."""
+    static = cell["test"]["static"] or {}
+    found = (static.get(side) or {}).get(key)
+    return None if found is None else found["value"]
+
+
+def line_of(name: str, task: str, model: str) -> Mapping[str, Any] | None:
+    """Row of a leaderboard."""
+    for board in record(name)["boards"]:
+        if board["subject"] == task:
+            return next((row for row in board["runs"] if row["label"] == model), None)
+    return None
+
+
+def ratio(row: Mapping[str, Any] | None) -> str:
+    """`1.30 (1.10–1.50)`."""
+    if row is None or row["ood_id_ratio"] is None:
+        return MISSING
+    low, high = row["ood_id_ratio_low"], row["ood_id_ratio_high"]
+    return f"{row['ood_id_ratio']:.2f} ({low:.2f}–{high:.2f})"
+
+
+def dynamics(found: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Runs that completed of those that count, and the median NVE drift, over seeds."""
+    runs = [run for cell in found for run in (cell["test"]["md"] or {}).get("runs", [])]
+    if not runs:
+        return MISSING, MISSING
+    physical = ("completed", "bond_broken", "bond_formed", "proton_transfer", "exploded", "non_finite")
+    counted = [run for run in runs if run["outcome"] in physical]
+    stable = sum(run["outcome"] == "completed" for run in counted)
+    drifts = [m["nve"]["median_drift_mev_per_atom_per_ps"] for m in _summaries(found) if "nve" in m]
+    known = [drift for drift in drifts if drift is not None]
+    return f"{stable}/{len(counted)}", f"{mean(known):.3f}" if known else MISSING
+
+
+def _summaries(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [cell["test"]["md"]["summary"] for cell in found if cell["test"]["md"]]
+
+
+def matrix_table(name: str = "matrix") -> str:
+    """Every model on every task."""
+    head = ["task", "potential", "seeds", "ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
+    head += ["OOD relative energy", "MD complete", "NVE drift"]
+    rows: Rows = []
+    for task in record(name)["tasks"]:
+        models = [model for model in record(name)["models"] if cells(name, model, task)]
+        for place, model in enumerate(models):
+            found = cells(name, model, task)
+            seeds = str(len(found)) if found[0]["seed"] is not None else MISSING
+            numbers = [
+                over_seeds([value(cell, side, key) for cell in found], digits)
+                for side, key, digits in (("id", FORCE, 1), ("ood", FORCE, 1))
+            ]
+            energies = [
+                over_seeds([value(cell, side, key) for cell in found], 2)
+                for side, key in (("id", ENERGY), ("ood", ENERGY), ("ood", RELATIVE))
+            ]
+            shown = f"`{task}`" if not place else ""
+            row = [shown, f"`{model}`", seeds, *numbers, ratio(line_of(name, task, model))]
+            rows.append([*row, *energies, *dynamics(found)])
+    return markdown(head, rows)
+
+
+def tau_table(name: str = "matrix") -> str:
+    """Agreement of the rankings."""
+    rows: Rows = []
+    for board in record(name)["boards"]:
+        for found in board["kendall_tau"]:
+            tau = MISSING
+            if found["value"] is not None:
+                tau = f"{found['value']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
+            rows.append([f"`{board['subject']}`", found["first"], found["second"], str(found["n"]), tau])
+    return markdown(["task", "ranking", "and", "potentials", "Kendall tau"], rows)
+
+
+def length_table(task: str, name: str = "matrix") -> str:
+    """Force MAE of each molecule of a task."""
+    models = [model for model in record(name)["models"] if cells(name, model, task)]
+    by_molecule: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for model in models:
+        for cell in cells(name, model, task):
+            for row in cell["test"]["static"]["molecules"]:
+                if row[FORCE] is not None:
+                    mine = by_molecule.setdefault((row["molecule"], row["split"]), {})
+                    mine.setdefault(model, []).append(row[FORCE])
+    rows = [
+        [molecule, split.upper(), *(over_seeds(mine.get(model, [])) for model in models)]
+        for (molecule, split), mine in sorted(by_molecule.items())
+    ]
+    return markdown(["molecule", "", *(f"`{model}`" for model in models)], rows)
+
+
+def option_table(name: str, option: str, task: str) -> str:
+    """Models that differ in one option of theirs, such as the cut-off."""
+    head = [option, "potential", "seeds", "ID force", "OOD force", "OOD/ID", "OOD energy"]
+    rows: Rows = []
+    for model in record(name)["models"]:
+        found = cells(name, model, task)
+        if not found:
+            continue
+        words = dict(pair.split("=", 1) for pair in model.partition("?")[2].split("&") if pair)
+        row = [words.get(option, "all"), f"`{model}`", str(len(found))]
+        row += [over_seeds([value(cell, side, FORCE) for cell in found]) for side in ("id", "ood")]
+        row += [ratio(line_of(name, task, model)), over_seeds([value(cell, "ood", ENERGY) for cell in found], 2)]
+        rows.append(row)
+    return markdown(head, rows)
+
+
+def bond_table(name: str = "matrix", farthest: int = 4) -> str:
+    """Force MAE by distance in bonds from the nearest functional group, ID and OOD."""
+    distances = [*map(str, range(farthest)), f"{farthest}.."]
+    rows: Rows = []
+    for task in record(name)["tasks"]:
+        for model in (model for model in record(name)["models"] if cells(name, model, task)):
+            sides = [_by_distance(cells(name, model, task), side) for side in ("id", "ood")]
+            if any(len(side) < 2 for side in sides):
+                continue
+            numbers = [f"{number(sides[0].get(distance))}, {number(sides[1].get(distance))}" for distance in distances]
+            rows.append([f"`{task}`", f"`{model}`", *numbers])
+    return markdown(["task", "potential", *distances], rows)
+
+
+def _by_distance(found: Sequence[Mapping[str, Any]], side: str) -> dict[str, float]:
+    """Distance in bonds -> mean over seeds, molecules and groups."""
+    values: dict[str, list[float]] = {}
+    for cell in found:
+        for row in cell["test"]["static"]["molecules"]:
+            for place, error in (row["force_mae_by_environment"] or {}).items():
+                if row["split"] == side and "+" in place:
+                    values.setdefault(place.rpartition("+")[2], []).append(error)
+    return {distance: mean(errors) for distance, errors in values.items()}
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "matrix": matrix_table,
+    "tau": tau_table,
+    "length-base": lambda: length_table("length/base"),
+    "length-augmented": lambda: length_table("length/augmented"),
+    "frames": lambda: option_table("frames", "frames", "length/base"),
+    "cutoff": lambda: option_table("cutoff", "r_max", "length/base"),
+    "steps": lambda: option_table("steps", "steps", "duplication/base"),
+    "bonds": bond_table,
+}
+"""Name of each table -> what makes it."""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(fill(PAGE.read_text()))
