@@ -11,7 +11,7 @@ from compcalc.report.comparison.measured import Measured
 from compcalc.report.comparison.records import Board, Column, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
-    agreement_words,
+    agreements_words,
     difference_words,
     over_words,
     pooling_words,
@@ -83,7 +83,7 @@ def _board(place: int, board: Board, beside: Path) -> dict[str, Any]:
         "lines": [_line(board, line, beside) for line in board.lines],
         "over": [over_words(column) for column in board.columns],
         "level": f"{board.level:.0%}",
-        "agreements": [agreement_words(found) for found in board.agreements],
+        "agreements": agreements_words(board),
         "notes": board.notes,
         "pooling": pooling_words(board),
         "facts": list(_facts(board.lines[0].pool.runs[0])) if board.lines else [],

@@ -25,8 +25,12 @@ def range_words(place: Place | None) -> str:
 
 
 def spread_words(place: Place | None) -> str:
-    """`±1.3`, the standard deviation over the seeds of training; empty where there is one."""
-    return "" if place is None or place.spread is None else f"±{shown(place.spread, 2)}"
+    """`±1.3`, the standard deviation over seeds of training, in the decimals of the mean; empty for one model."""
+    if place is None or place.spread is None:
+        return ""
+    decimals = len(shown(place.value).partition(".")[2])
+    text = f"{place.spread:.{decimals}f}"
+    return f"±{text if float(text) else shown(place.spread, 1)}"
 
 
 def seeds_words(pool: Pool) -> str:
@@ -49,6 +53,15 @@ def over_words(column: Column) -> str:
     """`OOD: force MAE over 7 molecules`."""
     criterion = column.criterion
     return f"{criterion.label}: {criterion.quantity} over {plural(len(column.molecules), 'molecule')}"
+
+
+def agreements_words(board: Board) -> list[str]:
+    """Each of them, or one sentence where none could be had for the same reason."""
+    found = board.agreements
+    reasons = {one.why if one.tau is None else "" for one in found}
+    if len(found) > 1 and len(reasons) == 1 and "" not in reasons:
+        return [f"the rankings: {reasons.pop()}"]
+    return [agreement_words(one) for one in found]
 
 
 def agreement_words(found: Agreement) -> str:
