@@ -23,7 +23,7 @@ from compcalc.report.comparison.words import (
 from compcalc.report.files import write_text_atomically
 from compcalc.report.html import environment
 from compcalc.report.provenance import SPLIT_NOTE
-from compcalc.report.wording import MISSING, shown
+from compcalc.report.wording import MISSING, moment, shown
 
 _TITLES = {
     "errors": ("Errors of each potential", "Best on top; bars are 95% intervals over molecules and frames."),
@@ -153,5 +153,5 @@ def _facts(run: Measured) -> dict[str, str]:
         "seed": str(manifest.get("seed")),
         "hardware": f"{hardware.get('cpu')}, {hardware.get('cores')} cores, workers: {hardware.get('workers')}",
         "compcalc": str(manifest.get("compcalc")),
-        "finished": str(manifest.get("finished")),
+        "finished": moment(manifest.get("finished")),
     }

@@ -69,7 +69,8 @@ def agreement_words(found: Agreement) -> str:
     pair = f"{LABELS[found.first]} and {LABELS[found.second]}"
     if found.tau is None:
         return f"{pair}: {found.why}"
-    return f"{pair}: {found.tau.value:.2f} ({found.tau.level:.0%} CI {found.tau.low:.2f} to {found.tau.high:.2f})"
+    value, low, high = (f"{x:.2f}".replace("-", "−") for x in (found.tau.value, found.tau.low, found.tau.high))
+    return f"{pair}: {value} ({found.tau.level:.0%} CI {low} to {high})"
 
 
 def difference_words(column: Column, row: int, other: int) -> tuple[str, str]:
