@@ -85,14 +85,17 @@ def _points(
 ) -> dict[str, Any]:
     """Points whose labels stand towards the middle, ms and unit of the error, so that they stay in the figure.
 
-    Where the next slower potential has much the same error, its label stands on the other side of its point.
+    Where the next slower potential has much the same error, its label stands on the other side of its point, and that
+    of one more is left to the hover text.
     """
     lines = sorted(lines, key=lambda line: line.pool.ms_per_frame)
     places = [line.places[judged.criterion.key] for line in lines]
     below: list[bool] = []
+    neighbours: list[int] = []
     for k, place in enumerate(places):
         close = k > 0 and abs(place.value - places[k - 1].value) < _CLOSE * centre[1]
         below.append(not below[-1] if close else place.value > centre[1])
+        neighbours.append(neighbours[-1] + 1 if close else 0)
     sides = [
         f"{'bottom' if low else 'top'} {'left' if line.pool.ms_per_frame > centre[0] else 'right'}"
         for line, low in zip(lines, below, strict=True)
@@ -107,7 +110,7 @@ def _points(
         "mode": "markers+text",
         "name": name,
         "error_y": _bars(places),
-        "text": [_short(line.label) for line in lines],
+        "text": [_short(line.label) if n < 2 else "" for line, n in zip(lines, neighbours, strict=True)],
         "textposition": sides,
         "marker": {"color": colour, "symbol": symbol, "size": 10},
         "hovertext": text,

@@ -27,7 +27,10 @@ from compcalc.report.wording import MISSING, moment, shown
 
 _TITLES = {
     "errors": ("Errors of each potential", "Best on top; bars are 95% intervals over molecules and frames."),
-    "pareto": ("Error against speed", "Lower left is better. Times include whatever else the machine did meanwhile."),
+    "pareto": (
+        "Error against speed",
+        "Lower left is better. Times include whatever else the machine did meanwhile. Touch a point for its name.",
+    ),
 }
 
 
