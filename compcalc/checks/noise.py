@@ -11,6 +11,9 @@ from compcalc.units import EV_PER_U_ANGSTROM2_PER_FS2, FS_PER_PS, MEV_PER_EV
 
 TIME_STEP_FS = 0.5
 RUN_PS = 1.0
+SMALLEST_SAID = 0.001
+"""Noise below this, meV or meV/angstrom, is none that a sentence names; the details have the number."""
+
 ROUNDINGS = 16.0
 """Units in the last place by which a sum changes when threads add it up in another order."""
 
@@ -64,11 +67,11 @@ def noise_floor(subject: Subject) -> Finding:
         "n_atoms": n,
     }
     words = (
-        f"Energies scatter by {energy:.2g} meV and forces by {forces:.2g} meV/angstrom around a smooth curve, which "
-        f"looks like an NVE drift of {drift:.2g} meV/atom/ps"
+        f"Energies scatter by {_said(energy)} meV and forces by {_said(forces)} meV/angstrom around a smooth curve, "
+        f"which looks like an NVE drift of {drift:.2g} meV/atom/ps"
     )
     if drift <= DRIFT_WARN:
-        return passed(f"Smooth; forces scatter by {forces:.2g} meV/angstrom.", energy, "meV", **details)
+        return passed(f"Smooth; forces scatter by {_said(forces)} meV/angstrom.", energy, "meV", **details)
     verdict = warned if drift <= DRIFT_FAIL else failed
     return verdict(
         f"{words}: smaller drifts mean nothing here. Use float64 or tighter convergence for NVE.",
@@ -91,3 +94,8 @@ def apparent_drift(energy_noise: float, forces_noise: float, masses: np.ndarray)
     slope = energy_noise * np.sqrt(12 / steps) / RUN_PS / len(masses)
     kicks = 3 * np.mean(forces_noise**2 * TIME_STEP_FS / (2 * masses * EV_PER_U_ANGSTROM2_PER_FS2)) * FS_PER_PS
     return float(max(slope, kicks) * MEV_PER_EV)
+
+
+def _said(value: float) -> str:
+    """Two digits; what nobody could see in a simulation has none."""
+    return f"{value:.2g}" if value >= SMALLEST_SAID else f"less than {SMALLEST_SAID}"

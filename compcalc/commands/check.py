@@ -28,6 +28,9 @@ COUNTED = {
 }
 STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.PASS: "green", Verdict.NOT_APPLICABLE: "dim"}
 UNITS = {"eV/angstrom": "eV/Å", "eV/angstrom^3": "eV/Å³"}
+NOTHING = 1e-3
+"""Share of its limit below which a value is printed as 0."""
+
 NARROW = 76
 """Columns that the table takes without sentences."""
 
@@ -123,15 +126,20 @@ def _table(found: Examination, room: int) -> Table:
 
 def _cells(finding: Finding) -> list[Text]:
     style = STYLES[finding.verdict]
-    value, limit = _number(finding.value), _number(finding.tolerance)
+    value, limit = readable(finding.value, finding.tolerance), readable(finding.tolerance, 0.0)
     unit = UNITS.get(finding.unit, finding.unit) if value else ""
     return [Text(WORDS[finding.verdict], style), Text(finding.title), Text(value), Text(limit), Text(unit)]
 
 
-def _number(value: float | None) -> str:
+def readable(value: float | None, limit: float | None = None) -> str:
+    """Two digits without an exponent; 0 for what is nothing beside its limit, and by itself where it has none."""
     if value is None:
         return ""
-    return shown(value, 2) if abs(value) >= 1 else f"{value:.2g}"
+    if abs(value) >= 1:
+        return shown(value, 2)
+    if abs(value) < NOTHING * (1.0 if limit is None else limit):
+        return "0"
+    return f"{float(f'{value:.2g}'):.9f}".rstrip("0") if abs(value) >= 1e-7 else f"{value:.2g}"
 
 
 def _print_sentence(finding: Finding, console: Console) -> None:

@@ -74,6 +74,23 @@ def force_cosine(predicted: ArrayLike, reference: ArrayLike) -> float:
     return mean_or_nan(np.sum(_unit_vectors(predicted[counted]) * _unit_vectors(reference[counted]), axis=-1))
 
 
+def relative_force_mae(predicted: ArrayLike, reference: ArrayLike) -> float:
+    """Mean |dF| over mean |F| of the reference, over components, atoms and frames, without unit.
+
+    0 is no error; 1 is what a potential without any force has. NaN if every reference force is 0, or there is none.
+
+    Args:
+        predicted: eV/angstrom, (T, N, 3).
+        reference: eV/angstrom, (T, N, 3).
+
+    Raises:
+        InputError: shapes differ or are not (T, N, 3).
+    """
+    predicted, reference = _force_pair(predicted, reference)
+    size = mean_or_nan(np.abs(reference))
+    return mean_or_nan(np.abs(predicted - reference)) / size if size > 0 else float("nan")
+
+
 def force_mae_per_frame(predicted: ArrayLike, reference: ArrayLike) -> np.ndarray:
     """Mean |dF| over the 3N components of each frame, in meV/angstrom, (T,).
 

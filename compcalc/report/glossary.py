@@ -53,6 +53,12 @@ STATIC_METRICS = (
         "Mean cosine between predicted and reference force of an atom (1: same direction), forces above 0.05 eV/Å.",
     ),
     Metric(
+        "relative_force_mae",
+        "Relative force error",
+        "",
+        "Force MAE over the mean size of the reference's force components (1: as wrong as no force at all).",
+    ),
+    Metric(
         "energy_mae_mev",
         "Energy MAE",
         "meV",

@@ -34,7 +34,7 @@ from compcalc.report.stability import columns, correlation_lines
 from compcalc.report.tiles import tiles
 from compcalc.report.trajectories import Seen, SeenRun, look
 from compcalc.report.verdict import verdict
-from compcalc.report.wording import MISSING, clipped, interval, number, outcome_words, shown
+from compcalc.report.wording import MISSING, clipped, interval, moment, number, outcome_words, shown
 
 STATIC_COLUMNS = (FORCE, ABSOLUTE, RELATIVE)
 """Static metrics in the table of molecules; the shifted energy error joins them where it is the one shown first."""
@@ -84,6 +84,7 @@ def environment():
         lstrip_blocks=True,
     )
     made.filters.update(shown=shown, clipped=clipped, number=number, ending=run_ending, label=label_of, states=_states)
+    made.filters["moment"] = moment
     return made
 
 

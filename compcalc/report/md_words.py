@@ -49,7 +49,9 @@ def _run_sentences(metrics: Mapping, count: RunCount) -> list[str]:
     if not count.n:
         return ["MD was not run."]
     sentences = []
-    if count.physical or not count.heated:
+    if not count.physical and not count.heated:
+        sentences = [f"Not one of {plural(count.n, 'MD run')} reached a physical end."]
+    elif count.physical:
         sentences = [f"{count.stable} of {plural(count.physical, 'physical MD run')}{run_length(metrics)} completed."]
     if count.unstable:
         sentences.append(f"Unstable: {_listing(metrics, physical=True)}.")

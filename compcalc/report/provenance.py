@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compcalc.report.costs import cost_words
-from compcalc.report.wording import MISSING, duration, number, shown
+from compcalc.report.wording import MISSING, duration, moment, number, shown
 
 SPLIT_NOTE = (
     "The splits of the tasks are reconstructed from public descriptions of arXiv:2605.08988; the authors' own files "
@@ -33,8 +33,8 @@ def provenance(manifest: Mapping[str, Any], metrics: Mapping[str, Any] | None = 
         ("Reference method", data.get("method")),
         *((f"Data: {key}", value) for key, value in _pairs(data.get("description"))),
         ("Seed", manifest.get("seed")),
-        ("Started", manifest.get("started")),
-        ("Finished", manifest.get("finished")),
+        ("Started", manifest.get("started") and moment(manifest["started"])),
+        ("Finished", manifest.get("finished") and moment(manifest["finished"])),
         ("Time", _timings(manifest.get("timings_s"))),
         ("Cost", cost_words(manifest.get("cost"))),
         ("Hardware", _hardware(hardware)),
@@ -56,7 +56,7 @@ def _evaluation(potential: Mapping, metrics: Mapping | None) -> str:
     difference = number(((metrics or {}).get("static") or {}).get("batch_difference_mev_per_angstrom"))
     if difference is None:
         return text
-    return f"{text}; largest difference of a force from single evaluations {difference:.2g} meV/Å"
+    return f"{text}; largest difference of a force from single evaluations {shown(difference, 2)} meV/Å"
 
 
 def _preflight(preflight: object) -> str | None:

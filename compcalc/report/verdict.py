@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from compcalc.report.accuracy import Accuracy, accuracy
 from compcalc.report.md_words import HIGH_DRIFT_MEV_PER_ATOM_PER_PS, md_sentences, run_length
 from compcalc.report.rows import (
     FORCE,
@@ -20,10 +21,8 @@ from compcalc.report.rows import (
 )
 from compcalc.report.wording import clipped, interval, number, plural, shown
 
-UNSTABLE, CAUTION, NOTHING_SEEN, UNKNOWN = "unstable", "caution", "no instability seen", "not measured"
-
-LARGE_RATIO = 2.0
-"""OOD/ID force error above which a run without failures still gets a caution."""
+UNSTABLE, WRONG, CAUTION = "unstable", "wrong forces", "caution"
+NOTHING_SEEN, UNKNOWN = "no instability seen", "not measured"
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Verdict:
     """The first thing a report says.
 
     Attributes:
-        level: `unstable`, `caution`, `no instability seen` or `not measured`.
+        level: `unstable`, `wrong forces`, `caution`, `no instability seen` or `not measured`.
         question: what everybody wants to know.
         answer: to the question, in a few words.
         headline: one sentence.
@@ -55,12 +54,13 @@ def verdict(metrics: Mapping[str, Any], preflight: Mapping[str, Any] | None = No
         metrics: content of metrics.json.
         preflight: what the short examination before the run found, as in run.json.
     """
-    count = count_runs(md_runs(metrics))
+    count, errors = count_runs(md_runs(metrics)), accuracy(metrics)
     faults = _faults(preflight)
-    level = _level(metrics, count, faults)
+    level = _level(metrics, count, errors, faults)
     sentences = [
         *faults,
         *_check_sentences(metrics),
+        *errors.sentences,
         *md_sentences(metrics),
         *_ratio_sentences(metrics),
         *_spread_sentences(metrics),
@@ -68,7 +68,8 @@ def verdict(metrics: Mapping[str, Any], preflight: Mapping[str, Any] | None = No
     ]
     subject = "these" if metrics.get("own_molecules") else "unseen"
     question = f"May I run MD with it on {subject} molecules?"
-    return Verdict(level, question, _answer(level, count), _headline(level, metrics, count), tuple(sentences))
+    answer, headline = _answer(level, count, errors), _headline(level, metrics, count)
+    return Verdict(level, question, answer, headline, tuple(sentences))
 
 
 def _faults(preflight: Mapping | None) -> list[str]:
@@ -78,20 +79,24 @@ def _faults(preflight: Mapping | None) -> list[str]:
     return [f"Examined before the run: {f.get('message')}" for f in found]
 
 
-def _level(metrics: Mapping, count: RunCount, faults: list[str]) -> str:
+def _level(metrics: Mapping, count: RunCount, errors: Accuracy, faults: list[str]) -> str:
     if count.unstable:
         return UNSTABLE
+    if errors.wrong:
+        return WRONG
     if faults or _failed_checks(metrics):
         return CAUTION
     nothing_works = _failed_frames(metrics) and not _any_force(metrics)
-    if count.other or nothing_works or _failed_frames(metrics) or _large_ratio(metrics) or _high_drift(metrics):
+    if count.other or nothing_works or _failed_frames(metrics) or errors.large or _high_drift(metrics):
         return CAUTION
     return NOTHING_SEEN if count.stable else UNKNOWN
 
 
-def _answer(level: str, count: RunCount) -> str:
+def _answer(level: str, count: RunCount, errors: Accuracy) -> str:
+    if level == WRONG or (level == UNSTABLE and (errors.wrong or 2 * count.unstable >= count.physical)):
+        return "No"
     if level == UNSTABLE:
-        return "No" if 2 * count.unstable >= count.physical else "Not unattended: some runs break"
+        return "Not unattended: some runs break"
     if level == CAUTION and count.physical:
         return "With care"
     return "For runs this short, nothing speaks against it" if level == NOTHING_SEEN else "Not known"
@@ -100,6 +105,9 @@ def _answer(level: str, count: RunCount) -> str:
 def _headline(level: str, metrics: Mapping, count: RunCount) -> str:
     if level == UNSTABLE:
         return f"{count.unstable} of {plural(count.physical, 'physical MD run')} became unstable."
+    if level == WRONG:
+        stable = f" No instability seen in {plural(count.stable, 'MD run')}." if count.stable else ""
+        return f"Its forces are too far from the reference for dynamics that mean something.{stable}"
     if _failed_frames(metrics) and not _any_force(metrics):
         return "The potential gave no usable force on any molecule."
     if level == CAUTION and count.n and not count.physical:
@@ -192,12 +200,6 @@ def _failed_frames(metrics: Mapping) -> int:
 
 def _any_force(metrics: Mapping) -> bool:
     return any(number(row.static.get(FORCE)) is not None for row in molecule_rows(metrics))
-
-
-def _large_ratio(metrics: Mapping) -> bool:
-    ratio = summary_of(metrics, "static").get("ratio")
-    value = number(ratio.get("value") if isinstance(ratio, Mapping) else ratio)
-    return value is not None and value > LARGE_RATIO
 
 
 def _high_drift(metrics: Mapping) -> bool:

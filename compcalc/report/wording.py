@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from datetime import datetime
 
 from compcalc.records import OutcomeKind
 
@@ -56,9 +57,19 @@ def shown(value: object, digits: int = 3) -> str:
 
 
 def interval(estimate: dict | None, digits: int = 2) -> str:
-    """`low–high` of an estimate {"value", "low", "high"}; empty where there is none."""
+    """`low–high` of an estimate {"value", "low", "high"}, `-1.0 to 0.64` where it is negative; empty without one."""
     low, high = (number((estimate or {}).get(end)) for end in ("low", "high"))
-    return "" if low is None or high is None else f"{shown(low, digits)}–{shown(high, digits)}"
+    if low is None or high is None:
+        return ""
+    return f"{shown(low, digits)}{' to ' if low < 0 else '–'}{shown(high, digits)}"
+
+
+def moment(text: object) -> str:
+    """`2026-01-02 03:04 UTC` of a date and time in ISO 8601, which is UTC; anything else as it is."""
+    try:
+        return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return str(text)
 
 
 def outcome_kind(name: object) -> OutcomeKind | None:

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "checks"))
 import check_samples as samples
 
 from compcalc.checks import CHECKS
-from compcalc.commands.check import check
+from compcalc.commands.check import check, readable
 from compcalc.errors import MoleculeError, UnknownNameError
 
 
@@ -84,3 +84,20 @@ def test_markup_in_a_message_is_printed_as_it_is():
 
     _, text = printed(Bracketed(), samples.ethanol())
     assert text.startswith("[red]x[/red] on") and "[/bold] [red]no" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "text"),
+    [
+        (6.1e-14, 1e-5, "0"),
+        (0.9e-8, 1e-5, "0"),
+        (1.1e-8, 1e-5, "1.1e-08"),
+        (2.8e-5, 1.2e-3, "0.000028"),
+        (1e-5, None, "0"),
+        (0.0012, None, "0.0012"),
+        (12.34, 1.0, "12"),
+        (None, 1.0, ""),
+    ],
+)
+def test_numbers_are_read_against_their_limit(value, limit, text):
+    assert readable(value, limit) == text

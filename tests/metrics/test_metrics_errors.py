@@ -69,6 +69,15 @@ def test_cosine_leaves_out_small_reference_forces_and_counts_zero_predictions():
     assert np.isnan(errors.force_cosine(predicted, 0.001 * reference))
 
 
+def test_the_relative_force_error_is_that_of_the_size_of_the_forces():
+    assert errors.relative_force_mae(1.1 * REFERENCE, REFERENCE) == pytest.approx(0.1)
+    assert errors.relative_force_mae(np.zeros_like(REFERENCE), REFERENCE) == pytest.approx(1)
+    assert errors.relative_force_mae(-REFERENCE, REFERENCE) == pytest.approx(2)
+    assert np.isnan(errors.relative_force_mae(REFERENCE, np.zeros_like(REFERENCE)))
+    reference = np.array([[[2.0, 0, 0], [0, 0, -4.0]]])
+    assert errors.relative_force_mae(reference + 0.5, reference) == pytest.approx(0.5), "of means: 0.5 over 6/6"
+
+
 def test_per_frame_errors_keep_the_frames_apart():
     predicted = REFERENCE.copy()
     predicted[2] += 0.006

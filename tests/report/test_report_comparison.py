@@ -232,3 +232,13 @@ def test_runs_on_different_tasks_are_grouped_not_refused():
 
 def test_a_potential_that_occurs_twice_is_named_with_its_folder():
     assert labels_of([("a", "x"), ("b", "y"), ("a", "z")]) == ["a (x)", "b", "a (z)"]
+
+
+def test_folders_of_a_model_file_are_named_where_they_are_needed():
+    assert labels_of([("mace:/a/b/m.model?dtype=float64", "x"), ("file:c/d.py:make", "y"), ("mmff94", "z")]) == [
+        "mace:m.model?dtype=float64",
+        "file:d.py:make",
+        "mmff94",
+    ]
+    assert labels_of([("mace:/a/m.model", "x"), ("mace:/b/m.model", "y")]) == ["mace:/a/m.model", "mace:/b/m.model"]
+    assert labels_of([("mace:/a/m.model", "x"), ("mace:/a/m.model", "y")]) == ["mace:m.model (x)", "mace:m.model (y)"]

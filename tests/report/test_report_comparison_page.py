@@ -109,6 +109,15 @@ def test_figures_hold_the_numbers(board):
     assert (front["text"], front["x"]) == (["b"], [1.0]) and sorted(rest["text"]) == ["a", "c"]
 
 
+def test_labels_of_potentials_of_one_error_stand_on_both_sides():
+    runs = [make_run(f"a-name-of-many-characters-seed-{k}", 60 + 0.1 * k, ms=1.0 + k) for k in range(3)]
+    (trace,) = (t for t in pareto_figure(make_board(runs))["data"] if t.get("name") == "Pareto front")
+    rest = next(t for t in pareto_figure(make_board(runs))["data"] if t.get("name") == "not on it")
+    sides = [side.split()[0] for t in (trace, rest) for side in t["textposition"]]
+    assert len(set(sides)) == 2
+    assert trace["text"] == ["a-name-of-many…racters-seed-0"], "the end says which one it is"
+
+
 def test_no_front_is_drawn_across_hardware():
     other = {"cpu": "B", "cores": 64, "platform": "Linux", "workers": 1}
     board = make_board([make_run("a", 20, ms=10.0), make_run("b", 30, ms=1.0, hardware=other)])

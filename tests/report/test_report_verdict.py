@@ -74,6 +74,7 @@ def test_no_physical_run_is_no_evidence(metrics):
     found = verdict(metrics)
     assert found.level == CAUTION
     assert "nothing is known about stability" in found.headline
+    assert "Not one of 14 MD runs reached a physical end." in found.sentences
 
 
 def test_never_promises_safety(metrics, failing_metrics):

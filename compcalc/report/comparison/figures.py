@@ -8,14 +8,16 @@ from typing import Any
 from compcalc.report.comparison.records import STABILITY, Board, Column, Line, Place
 from compcalc.report.comparison.words import spread_words
 from compcalc.report.plot_parts import FRAME_PX, STYLES, axis, hover, layout, middle, plot_name, trace
-from compcalc.report.wording import shown
+from compcalc.report.wording import clipped, shown
 
-LONGEST_LABEL = 30
+LONGEST_LABEL = 29
 """Characters of a label in a figure; the whole one is in the hover text and in the table."""
 
 FRONT, BEATEN = "#009E73", "#7F7F7F"
 
 _ROW_PX, _SQUARE_PX = 34, 360
+_CLOSE = 0.2
+"""Difference of two errors, over that at the middle of the axis, below which labels would lie on each other."""
 
 
 def error_figure(board: Board) -> dict[str, Any] | None:
@@ -29,7 +31,7 @@ def error_figure(board: Board) -> dict[str, Any] | None:
     made = layout(FRAME_PX + _ROW_PX * len(board.lines), title, values)
     made["yaxis"] |= {
         "tickvals": list(range(len(board.lines))),
-        "ticktext": [plot_name(line.label, LONGEST_LABEL) for line in board.lines],
+        "ticktext": [_short(line.label) for line in board.lines],
         "range": [len(board.lines) - 0.5, -0.5],
     }
     return {"data": traces, "layout": made}
@@ -81,11 +83,22 @@ def _errors(board: Board, column: Column) -> dict[str, Any]:
 def _points(
     lines: list[Line], judged: Column, name: str, colour: str, symbol: str, centre: tuple[float, float]
 ) -> dict[str, Any]:
-    """Points whose labels stand towards the middle, ms and unit of the error, so that they stay in the figure."""
+    """Points whose labels stand towards the middle, ms and unit of the error, so that they stay in the figure.
+
+    Where the next slower potential has much the same error, its label stands on the other side of its point, and that
+    of one more is left to the hover text.
+    """
+    lines = sorted(lines, key=lambda line: line.pool.ms_per_frame)
     places = [line.places[judged.criterion.key] for line in lines]
+    below: list[bool] = []
+    neighbours: list[int] = []
+    for k, place in enumerate(places):
+        close = k > 0 and abs(place.value - places[k - 1].value) < _CLOSE * centre[1]
+        below.append(not below[-1] if close else place.value > centre[1])
+        neighbours.append(neighbours[-1] + 1 if close else 0)
     sides = [
-        f"{'bottom' if place.value > centre[1] else 'top'} {'left' if line.pool.ms_per_frame > centre[0] else 'right'}"
-        for line, place in zip(lines, places, strict=True)
+        f"{'bottom' if low else 'top'} {'left' if line.pool.ms_per_frame > centre[0] else 'right'}"
+        for line, low in zip(lines, below, strict=True)
     ]
     text = [
         f"{plot_name(line.label, 200)}: {_value(place)} {judged.criterion.unit}, "
@@ -97,7 +110,7 @@ def _points(
         "mode": "markers+text",
         "name": name,
         "error_y": _bars(places),
-        "text": [plot_name(line.label, LONGEST_LABEL) for line in lines],
+        "text": [_short(line.label) if n < 2 else "" for line, n in zip(lines, neighbours, strict=True)],
         "textposition": sides,
         "marker": {"color": colour, "symbol": symbol, "size": 10},
         "hovertext": text,
@@ -116,6 +129,13 @@ def _front_line(lines: list[Line], judged: Column) -> dict[str, Any]:
         "showlegend": False,
         "hoverinfo": "skip",
     }
+
+
+def _short(label: str) -> str:
+    """Without its middle where it is too long: seeds and versions of one potential differ at the end of their names."""
+    half = (LONGEST_LABEL - 1) // 2
+    text = clipped(label, 500)
+    return plot_name(text if len(text) <= LONGEST_LABEL else f"{text[:half]}…{text[-half:]}", LONGEST_LABEL)
 
 
 def _bars(places: list[Place]) -> dict[str, Any]:

@@ -67,13 +67,24 @@ def by_subject(runs: Iterable[Measured]) -> list[list[Measured]]:
 
 
 def labels_of(specs_and_folders: Sequence[tuple[str, str]]) -> list[str]:
-    """The spec of each run, with its folder where a spec occurs twice.
+    """The spec of each run: without the folders of its file where that is enough, with the run's own where it is not.
 
     Args:
         specs_and_folders: of the runs of one subject.
     """
     specs = [spec for spec, _ in specs_and_folders]
-    return [spec if specs.count(spec) == 1 else f"{spec} ({folder})" for spec, folder in specs_and_folders]
+    short = [_without_folders(spec) for spec in specs]
+    return [
+        brief if short.count(brief) == 1 else spec if specs.count(spec) == 1 else f"{brief} ({folder})"
+        for brief, (spec, folder) in zip(short, specs_and_folders, strict=True)
+    ]
+
+
+def _without_folders(spec: str) -> str:
+    """`additive:model.json` of `additive:/far/away/model.json`; options are kept."""
+    scheme, colon, rest = spec.partition(":")
+    path, mark, options = rest.partition("?")
+    return f"{scheme}{colon}{path.rpartition('/')[2] or path}{mark}{options}"
 
 
 def mean_of_known(values: Iterable[float | None]) -> float | None:

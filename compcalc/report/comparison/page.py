@@ -11,7 +11,7 @@ from compcalc.report.comparison.measured import Measured
 from compcalc.report.comparison.records import Board, Column, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
-    agreement_words,
+    agreements_words,
     difference_words,
     over_words,
     pooling_words,
@@ -23,11 +23,14 @@ from compcalc.report.comparison.words import (
 from compcalc.report.files import write_text_atomically
 from compcalc.report.html import environment
 from compcalc.report.provenance import SPLIT_NOTE
-from compcalc.report.wording import MISSING, shown
+from compcalc.report.wording import MISSING, moment, shown
 
 _TITLES = {
     "errors": ("Errors of each potential", "Best on top; bars are 95% intervals over molecules and frames."),
-    "pareto": ("Error against speed", "Lower left is better. Times include whatever else the machine did meanwhile."),
+    "pareto": (
+        "Error against speed",
+        "Lower left is better. Times include whatever else the machine did meanwhile. Touch a point for its name.",
+    ),
 }
 
 
@@ -83,7 +86,7 @@ def _board(place: int, board: Board, beside: Path) -> dict[str, Any]:
         "lines": [_line(board, line, beside) for line in board.lines],
         "over": [over_words(column) for column in board.columns],
         "level": f"{board.level:.0%}",
-        "agreements": [agreement_words(found) for found in board.agreements],
+        "agreements": agreements_words(board),
         "notes": board.notes,
         "pooling": pooling_words(board),
         "facts": list(_facts(board.lines[0].pool.runs[0])) if board.lines else [],
@@ -153,5 +156,5 @@ def _facts(run: Measured) -> dict[str, str]:
         "seed": str(manifest.get("seed")),
         "hardware": f"{hardware.get('cpu')}, {hardware.get('cores')} cores, workers: {hardware.get('workers')}",
         "compcalc": str(manifest.get("compcalc")),
-        "finished": str(manifest.get("finished")),
+        "finished": moment(manifest.get("finished")),
     }

@@ -10,7 +10,7 @@ from rich.text import Text
 from compcalc.report.comparison.records import Board, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
-    agreement_words,
+    agreements_words,
     over_words,
     pooling_words,
     rank_words,
@@ -51,8 +51,8 @@ def print_board(console: Console, board: Board) -> None:
         return
     for column in board.columns:
         _say(console, over_words(column))
-    for found in board.agreements:
-        _say(console, f"Kendall tau of {agreement_words(found)}")
+    for words in agreements_words(board):
+        _say(console, f"Kendall tau of {words}")
     _say(console, HOW_RANKED)
     if any(line.front for line in board.lines):
         _say(console, "* on the Pareto front: none of the others is both faster and more accurate.")

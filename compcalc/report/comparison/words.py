@@ -25,8 +25,12 @@ def range_words(place: Place | None) -> str:
 
 
 def spread_words(place: Place | None) -> str:
-    """`±1.3`, the standard deviation over the seeds of training; empty where there is one."""
-    return "" if place is None or place.spread is None else f"±{shown(place.spread, 2)}"
+    """`±1.3`, the standard deviation over seeds of training, in the decimals of the mean; empty for one model."""
+    if place is None or place.spread is None:
+        return ""
+    decimals = len(shown(place.value).partition(".")[2])
+    text = f"{place.spread:.{decimals}f}"
+    return f"±{text if float(text) else shown(place.spread, 1)}"
 
 
 def seeds_words(pool: Pool) -> str:
@@ -51,12 +55,22 @@ def over_words(column: Column) -> str:
     return f"{criterion.label}: {criterion.quantity} over {plural(len(column.molecules), 'molecule')}"
 
 
+def agreements_words(board: Board) -> list[str]:
+    """Each of them, or one sentence where none could be had for the same reason."""
+    found = board.agreements
+    reasons = {one.why if one.tau is None else "" for one in found}
+    if len(found) > 1 and len(reasons) == 1 and "" not in reasons:
+        return [f"the rankings: {reasons.pop()}"]
+    return [agreement_words(one) for one in found]
+
+
 def agreement_words(found: Agreement) -> str:
     """`ID and OOD: 1.00 (95% CI 0.33 to 1.00)`."""
     pair = f"{LABELS[found.first]} and {LABELS[found.second]}"
     if found.tau is None:
         return f"{pair}: {found.why}"
-    return f"{pair}: {found.tau.value:.2f} ({found.tau.level:.0%} CI {found.tau.low:.2f} to {found.tau.high:.2f})"
+    value, low, high = (f"{x:.2f}".replace("-", "−") for x in (found.tau.value, found.tau.low, found.tau.high))
+    return f"{pair}: {value} ({found.tau.level:.0%} CI {low} to {high})"
 
 
 def difference_words(column: Column, row: int, other: int) -> tuple[str, str]:
