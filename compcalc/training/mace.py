@@ -19,6 +19,10 @@ from compcalc.training.split import TrainingSplit
 from compcalc.units import MEV_PER_EV
 
 
+PLANNED = 0.95
+"""Share of a budget that epochs are planned for: the model has to be written, and later steps may be slower."""
+
+
 @dataclass(frozen=True)
 class MACESettings:
     """Architecture and optimisation of a MACE.
@@ -182,7 +186,7 @@ def _epochs(job: Job, settings: MACESettings, began: float) -> int:
         arguments = _arguments(settings, _energies_of(job.split, job.atomic_energies), job.seed)
         seconds = Program(place, job.seed).epoch_seconds(arguments, _steps_an_epoch(job, settings))
         shutil.rmtree(place)
-        epochs = epochs_within(job.minutes, seconds, settings.epochs, time.monotonic() - began)
+        epochs = epochs_within(PLANNED * job.minutes, seconds, settings.epochs, time.monotonic() - began)
         kept.write_text(json.dumps({"epochs": epochs, "epoch_seconds": round(seconds, 3)}))
     return int(json.loads(kept.read_text())["epochs"])
 

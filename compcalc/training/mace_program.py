@@ -1,28 +1,14 @@
 """mace-torch's own training program, in a process of its own: started, followed, stopped where it learns no more."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from compcalc.training.architecture import TrainingError
-
-_BOOT = """
-import ctypes, os, runpy, signal, sys
-parent = int(sys.argv.pop(1))
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != parent:
-    sys.exit("the process that started this one is gone")
-sys.argv.pop(0)
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
-"""Runs a module in a process that ends with its parent, however that ends: a training that goes on finds no other at
-its files."""
+from compcalc.training.process import command, end_of_log, environment
 
 
 @dataclass
@@ -135,7 +121,7 @@ class Program:
             TrainingError: the message has the end of the log.
         """
         if self._code or not model.exists():
-            tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+            tail = end_of_log(self._log)
             raise TrainingError(f"mace-torch ended with code {self._code} and no model. End of {self._log}:\n{tail}")
 
     def has_checkpoint(self) -> bool:
@@ -157,10 +143,13 @@ class Program:
     ) -> bool:
         """Run the program and tell `enough` each entry of its results from `position` on; it is stopped where that
         says so, and at the deadline, which is returned."""
-        command = [sys.executable, "-c", _BOOT, str(os.getpid()), "mace.cli.run_train", *arguments]
         with self._log.open("ab") as output:
             process = subprocess.Popen(
-                command, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT, env=_environment()
+                command("mace.cli.run_train", arguments),
+                cwd=self.directory,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(),
             )
             try:
                 return self._told(process, position, enough, deadline)
@@ -198,8 +187,3 @@ def _entry(line: str) -> dict | None:
 def _tells(entry: dict) -> bool:
     """Whether it is of the validation frames."""
     return entry.get("mode") == "eval" and "epoch" in entry
-
-
-def _environment() -> dict[str, str]:
-    # Threads that spin while they wait slow a shared machine down by a factor of ten and more.
-    return {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore", **os.environ}

@@ -1,20 +1,29 @@
-"""How many epochs fit into a budget."""
+"""How many epochs fit into a time."""
 
 import pytest
 
-from compcalc.training.budget import SLACK, epochs_within
+from compcalc.training.budget import epochs_within
 
 
 @pytest.mark.parametrize(
-    ("minutes", "epoch", "asked", "spent", "epochs"),
+    ("minutes", "epoch_seconds", "asked", "spent", "expected"),
     [
-        (None, 10.0, 60, 0.0, 60),
-        (10.0, 10.0, 100, 0.0, int(SLACK * 60)),
-        (10.0, 10.0, 50, 0.0, 50),
-        (10.0, 10.0, 100, 300.0, int(SLACK * 30)),
-        (1.0, 1000.0, 60, 0.0, 1),
-        (1.0, 1.0, 60, 1e6, 1),
+        (None, 1000.0, 60, 1e6, 60),  # no limit
+        (5.0, 10.0, 60, 0.0, 30),  # 300 s
+        (5.0, 10.0, 20, 0.0, 20),  # fewer asked for
+        (5.0, 10.0, 60, 95.0, 20),  # 205 s are left: 20 whole ones
+        (1.0, 6.0, 60, 0.0, 10),  # the last one ends with the time
+        (1.0, 0.1, 1000, 0.0, 600),  # whatever 60 / 0.1 is rounded to
+        (1.0, 61.0, 60, 0.0, 1),  # not even one
+        (1.0, 5.0, 60, 400.0, 1),  # the time is over
+        (1.0, 0.0, 60, 0.0, 60),  # too short to tell
     ],
 )
-def test_what_fits_is_at_most_what_was_asked_for_and_at_least_one(minutes, epoch, asked, spent, epochs):
-    assert epochs_within(minutes, epoch, asked, spent) == epochs
+def test_epochs_end_within_the_time(minutes, epoch_seconds, asked, spent, expected):
+    assert epochs_within(minutes, epoch_seconds, asked, spent) == expected
+
+
+@pytest.mark.parametrize("epoch_seconds", [0.37, 1.9, 7.0, 31.3])
+def test_as_many_as_fit_and_not_one_more(epoch_seconds):
+    n = epochs_within(7.0, epoch_seconds, 10**6, spent_seconds=50.0)
+    assert 50.0 + n * epoch_seconds <= 7.0 * 60.0 < 50.0 + (n + 1) * epoch_seconds
