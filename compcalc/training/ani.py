@@ -46,8 +46,8 @@ class ANISettings:
 
     init: str = "ani1x"
     members: int | None = None
-    epochs: int = 100
-    patience: int = 20
+    epochs: int = 40
+    patience: int = 10
     batch_size: int = 5
     learning_rate: float = 0.001
     energy_weight: float = 10.0

@@ -1,9 +1,10 @@
 """Training a MACE through mace-torch's own training program, in a process of its own."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ase.data import atomic_numbers
 
@@ -14,12 +15,16 @@ from compcalc.training.mace_program import History, Program
 from compcalc.training.split import TrainingSplit
 from compcalc.units import MEV_PER_EV
 
+LEARNING_RATE, FINE_LEARNING_RATE = 0.01, 0.001
+
 
 @dataclass(frozen=True)
 class MACESettings:
     """Architecture and optimisation of a MACE.
 
     Attributes:
+        init: what is fine-tuned, `default` or the path of a MACE file; it decides channels, cut-off and the other
+            settings of the architecture. Loading such a file runs the code in it. Default: nothing, random weights.
         channels: of the hidden features.
         max_L: highest degree of the messages.
         max_ell: highest degree of the spherical harmonics.
@@ -30,13 +35,14 @@ class MACESettings:
         epochs: passes over the training frames, at most.
         patience: passes without a lower loss on the validation frames after which the training stops.
         batch_size: frames a step.
-        learning_rate: at the start; it falls exponentially to 1%.
+        learning_rate: at the start; it falls exponentially to 1%. Default: 0.01, and 0.001 where `init` is given.
         energy_weight: of the loss; errors per atom are small, so that even this leaves the forces 99% of it.
         forces_weight: of the loss.
         dtype: `float32` or `float64`.
         device: torch device.
     """
 
+    init: str | None = None
     channels: int = 32
     max_L: int = 0
     max_ell: int = 2
@@ -47,13 +53,15 @@ class MACESettings:
     epochs: int = 60
     patience: int = 20
     batch_size: int = 5
-    learning_rate: float = 0.01
+    learning_rate: float | None = None
     energy_weight: float = 1000.0
     forces_weight: float = 100.0
     dtype: str = "float32"
     device: str = "cpu"
 
     def __post_init__(self):
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", LEARNING_RATE if self.init is None else FINE_LEARNING_RATE)
         for name in ("channels", "max_ell", "correlation", "layers", "radial", "epochs", "patience", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "1 or more")
@@ -65,6 +73,11 @@ class MACESettings:
             raise InputError("learning_rate", self.learning_rate, "above 0")
         if self.dtype not in ("float32", "float64"):
             raise InputError("dtype", self.dtype, "float32, float64")
+
+    @property
+    def label(self) -> str:
+        """Tells trainings from different models apart, in the names of their folders."""
+        return "" if self.init is None else f"from-{Path(self.init.partition('?')[0]).stem}"
 
 
 def train_mace(
@@ -97,11 +110,12 @@ def train_mace(
         path = directory / f"{name}.xyz"
         if not path.exists():
             export(groups, path)
+    atomic_energies, begun = _beginning(settings, split, atomic_energies, directory)
     # The model knows the elements it is trained on and no others.
     seen = {int(z) for frames in split.train for z in frames.numbers}
     energies = {atomic_numbers[s]: e for s, e in atomic_energies.items() if atomic_numbers[s] in seen}
     program = Program(directory, seed)
-    arguments = _arguments(settings, energies, seed)
+    arguments = _arguments(settings, energies, seed) + begun
     history = program.run(arguments, on_epoch, settings.patience)
     if history.exhausted(settings.patience):
         # The program has no end to its patience; its model is written from the best epoch in a session without any.
@@ -136,9 +150,38 @@ def fit_mace(job: Job, settings: MACESettings) -> Fit:
         model,
         "epoch with the lowest loss on validation starts of the training molecules (in distribution only)"
         + (f"; stopped after {settings.patience} epochs without a lower one" if stopped else ""),
-        details={**epochs, "stopped_early": stopped},
+        details={**epochs, "stopped_early": stopped, **_init_details(job, settings)},
         notes=notes,
     )
+
+
+def prepare_mace(settings: MACESettings, elements: Collection[str]) -> tuple[MACESettings, Mapping[str, Any]]:
+    """The settings as they will be; a foundation model is looked at first, see `prepare_init`."""
+    if settings.init is None:
+        return settings, {}
+    from compcalc.training.mace_init import prepare_init  # the first file to load a model
+
+    return prepare_init(settings, elements)
+
+
+def _beginning(
+    settings: MACESettings, split: TrainingSplit, atomic_energies: Mapping[str, float], directory: Path
+) -> tuple[Mapping[str, float], list[str]]:
+    """E0 of the model, symbol -> eV, and arguments of the program that say what it begins with."""
+    if settings.init is None:
+        return atomic_energies, []
+    from compcalc.training.mace_init import Foundation
+
+    foundation = Foundation.of(settings, split, atomic_energies, directory)
+    return foundation.energies, foundation.arguments
+
+
+def _init_details(job: Job, settings: MACESettings) -> dict[str, Any]:
+    if settings.init is None:
+        return {}
+    from compcalc.training.mace_init import Foundation
+
+    return Foundation.of(settings, job.split, job.atomic_energies, job.directory).details(settings.init)
 
 
 def _arguments(settings: MACESettings, atomic_energies: Mapping[int, float], seed: int) -> list[str]:
@@ -188,4 +231,5 @@ ARCHITECTURE = Architecture(
     file="{name}.model",
     requires=("mace", "torch"),
     install="pip install mace-torch",
+    prepare=prepare_mace,
 )
