@@ -13,7 +13,6 @@ from ase.data import chemical_symbols
 
 from compcalc.calculators.ani_aev import Terms, backward, forward, to_atoms
 from compcalc.calculators.ani_environments import SymmetryFunctions
-from compcalc.neighbours import batch_edges
 from compcalc.records import Frames
 
 _STEP = 1e-5
@@ -142,7 +141,8 @@ class EnvironmentFrames:
             species = np.array([local[name] for name in names])
             own = sum(self_energies[name] for name in names)
             for positions, energy, forces in zip(frames.positions, frames.energy, frames.forces, strict=True):
-                index, vectors = _pairs(positions, functions.cutoff)
+                pairs = functions.pairs(positions)
+                index, vectors = pairs.index, pairs.vectors
                 edges = _Edges(self._terms, species, index, vectors, np.arange(len(species)))
                 values = edges.forward(0.0, len(self.columns)).astype(dtype)
                 self._frames.append(Environment(species, index, vectors, values, energy - own, forces))
@@ -153,8 +153,3 @@ class EnvironmentFrames:
     def batch(self, chosen: Sequence[int]) -> EnvironmentBatch:
         """The frames of these numbers."""
         return EnvironmentBatch(self._terms, [self._frames[k] for k in chosen], self._n_elements)
-
-
-def _pairs(positions: np.ndarray, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
-    edges = batch_edges(np.asarray(positions, dtype=float), np.array([0, len(positions)]), cutoff)
-    return edges.index, edges.vectors
