@@ -4,13 +4,6 @@ On a CPU `ani_environments` and `ani_networks` compute; torchani's own modules a
 where a model has another form than the published ones.
 """
 
-import importlib.util
-import io
-import sys
-import tempfile
-import types
-import warnings
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -19,36 +12,37 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import atomic_numbers as NUMBER_OF
 
 from compcalc.calculators.ani_environments import Environments, SymmetryFunctions
+from compcalc.calculators.ani_load import SHIPPED, load_ani
 from compcalc.calculators.ani_networks import FusedNetworks
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.batching import in_chunks
 from compcalc.calculators.catalogue import Scheme
+from compcalc.calculators.model_file import file_hash, training_note
 from compcalc.calculators.state import refuse_charged
-from compcalc.errors import DataError, InputError, UnknownNameError
+from compcalc.errors import InputError, UnknownNameError
 from compcalc.neighbours import batch_edges
 from compcalc.records import Batch, BatchResult
 from compcalc.units import HARTREE_EV
-
-SHIPPED = "ani-1x"
-"""The model whose weights lie in torchani's wheel: Smith et al., J. Chem. Phys. 148, 241733 (2018)."""
 
 
 class ANI(PotentialCalculator):
     """An ANI ensemble: H, C, N, O (and F, S, Cl for ANI-2x), neutral closed-shell molecules.
 
     Args:
-        model: `ANI-1x`, or the directory of another model in NeuroChem's format, as ANI-1ccx and ANI-2x are published:
-            a `.params` file, a `sae_*.dat` file and folders `train0`, `train1`, ...
+        model: `ANI-1x`; the file of an ANI-1x that `compcalc train ani` has fine-tuned; or the directory of another
+            model in NeuroChem's format, as ANI-1ccx and ANI-2x are published: a `.params` file, a `sae_*.dat` file and
+            folders `train0`, `train1`, ...
         dtype: `float32`, in which the weights were trained, or `float64`.
         device: torch device.
 
     Attributes:
         member_energies: eV, (M,), of each member of the ensemble at the last geometry; None before the first.
         energy_spread: eV, their sample standard deviation, which grows where the members disagree.
+        sha256: of the model file; None where there is none.
 
     Raises:
         UnknownNameError: another dtype.
-        DataError: the directory is missing or incomplete.
+        DataError: the directory is missing or incomplete, or the file is damaged.
         InputError: no device of that name.
     """
 
@@ -58,16 +52,16 @@ class ANI(PotentialCalculator):
         if dtype not in ("float32", "float64"):
             raise UnknownNameError("dtype", dtype, ("float32", "float64"))
         super().__init__()
-        self._torch, torchani = _import_torchani()
-        shipped = model.lower() == SHIPPED
-        folder = Path(torchani.__file__).parent / "resources" / "ani-1x_8x" if shipped else Path(model)
-        self.dtype, self.label_name = dtype, "ANI-1x" if shipped else f"ANI {folder.name}"
+        shipped, file = model.lower() == SHIPPED, Path(model) if Path(model).is_file() else None
+        self.dtype, self.label_name = dtype, "ANI-1x" if shipped else f"ANI {Path(model).name}"
+        self.sha256 = None if file is None else file_hash(file)
+        self.training = None if file is None else training_note(file, self.sha256)
+        self._torch, loaded = load_ani(model)
         self._dtype = getattr(self._torch, dtype)
         try:
             self._device = self._torch.device(device)
         except RuntimeError:
             raise InputError("device", device, "cpu, cuda, cuda:0, mps and the like") from None
-        loaded = _load(torchani, folder)
         # As read: single precision would round them by 1e-4 eV.
         self._self_energies = loaded.energy_shifter.self_energies.double().cpu().numpy().copy()
         self._model = loaded.to(device=self._device, dtype=self._dtype).eval()
@@ -82,6 +76,11 @@ class ANI(PotentialCalculator):
         self._index_of[[NUMBER_OF[symbol] for symbol in self.known_elements]] = np.arange(len(self.known_elements))
         self.member_energies: np.ndarray | None = None
         self.implemented_properties.append("stress")
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of all members."""
+        return sum(parameter.numel() for parameter in self._model.neural_networks.parameters())
 
     @property
     def energy_spread(self) -> float | None:
@@ -218,66 +217,13 @@ def _can_fuse(torch, model) -> bool:
     return SymmetryFunctions.can_take(model.aev_computer) and FusedNetworks.can_take(torch, model.neural_networks)
 
 
-def _load(torchani, folder: Path):
-    """The ensemble in a directory of NeuroChem files."""
-    if not folder.is_dir():
-        raise DataError(
-            f"ANI model {folder} is no directory. torchani ships ANI-1x alone; of ANI-1ccx and ANI-2x give the "
-            "directory with their .params file, sae_*.dat file and train0, train1, ... folders: ani:path/to/ani-2x_8x."
-        )
-    constants, self_energies = sorted(folder.glob("*.params")), sorted(folder.glob("sae*.dat"))
-    members = 0
-    while any((folder / f"train{members}").rglob("*.nnf")):
-        members += 1
-    if not (constants and self_energies and members):
-        raise DataError(
-            f"{folder} holds {len(constants)} .params files, {len(self_energies)} sae*.dat files and {members} folders "
-            "train0, train1, ... with networks; allowed: one, one and at least one."
-        )
-    lines = [constants[0], self_energies[0], folder / "train", members]
-    with tempfile.TemporaryDirectory() as scratch:
-        info = Path(scratch) / "model.info"
-        # Absolute paths: torchani joins each line to the place where it would download to.
-        info.write_text("".join(f"{line.resolve() if isinstance(line, Path) else line}\n" for line in lines))
-        try:
-            with redirect_stdout(io.StringIO()):  # it prints a path
-                return torchani.models.BuiltinEnsemble._from_neurochem_resources(str(info))
-        except Exception as error:
-            raise DataError(f"{folder} cannot be read as an ANI model ({type(error).__name__}: {error}).") from error
-
-
-def _import_torchani():
-    """torch and torchani; what torchani's import needs of an old setuptools stands in where it is missing."""
-    with _pkg_resources(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import torch
-        import torchani
-    return torch, torchani
-
-
-@contextmanager
-def _pkg_resources():
-    """A stand-in for `pkg_resources`, which setuptools 82 no longer has, while torchani asks it for a version."""
-    if importlib.util.find_spec("pkg_resources") is not None:
-        yield
-        return
-    stand_in = types.ModuleType("pkg_resources")
-    stand_in.DistributionNotFound = type("DistributionNotFound", (Exception,), {})
-    stand_in.get_distribution = lambda name: types.SimpleNamespace(version="")
-    sys.modules["pkg_resources"] = stand_in
-    try:
-        yield
-    finally:
-        del sys.modules["pkg_resources"]
-
-
 def _build(argument: str, *, dtype: str = "float32", device: str = "cpu") -> ANI:
     return ANI(argument or "ANI-1x", dtype=dtype, device=device)
 
 
 SCHEME = Scheme(
     _build,
-    summary="ANI-1x, an ensemble of eight with its spread, or the directory of ANI-1ccx or ANI-2x",
+    summary="ANI-1x, an ensemble of eight with its spread; one that was fine-tuned; or ANI-1ccx, ANI-2x from files",
     example="ani:ANI-1x?dtype=float64",
     requires=("torchani",),
     install="pip install 'compcalc[ani]'",

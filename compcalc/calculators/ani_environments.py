@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from compcalc.calculators.ani_aev import Terms, backward, forward, to_atoms
-from compcalc.neighbours import Edges
+from compcalc.neighbours import Edges, batch_edges
 from compcalc.neighbours.threads import even_cuts, run_parts
 
 _TENSORS = ("EtaR", "ShfR", "EtaA", "Zeta", "ShfA", "ShfZ")
@@ -46,6 +46,10 @@ class SymmetryFunctions:
         """Whether there is one eta and one zeta, as in all published models, and no factor of a Gaussian overflows."""
         single = all(getattr(computer, name).numel() == 1 for name in ("EtaR", "EtaA", "Zeta"))
         return single and float(computer.EtaA) * computer.Rca**2 < _LARGEST
+
+    def pairs(self, positions: np.ndarray) -> Edges:
+        """Directed pairs of atoms of one isolated molecule within the cutoff; positions in angstrom, (N, 3)."""
+        return batch_edges(np.asarray(positions, dtype=float), np.array([0, len(positions)]), self.cutoff)
 
     def of_elements(self, present: np.ndarray) -> tuple[Terms, np.ndarray]:
         """For vectors without the columns of absent elements, which are zero.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 from rich.console import Console
 
 from compcalc.calculators import get_calculator
@@ -56,6 +57,7 @@ def train_seeds(
     """
     architecture, task, dataset = get_architecture(name), get_task(task_name, variant), DataSet(data)
     architecture.refuse_missing()
+    settings, depends = architecture.prepare(settings, _elements(task, dataset))
     found = []
     for seed in seeds:
         split = training_split(task, dataset, seed, frames)
@@ -67,6 +69,7 @@ def train_seeds(
             "data": {"method": dataset.description.get("method"), "hash": dataset.fingerprint(list(task.train), "A")},
             "frames": dict(zip(("train", "validation"), split.count(), strict=True)),
             "minutes": minutes,
+            **depends,
         }
         place = out / folder_name(name, settings, task.task, task.variant, seed, frames)
         folder = TrainingFolder(place, architecture, request)
@@ -80,6 +83,11 @@ def train_seeds(
         found.append(record)
     _say_spread(found, console)
     return found
+
+
+def _elements(task: Task, dataset: DataSet) -> set[str]:
+    """Symbols of the training molecules' elements."""
+    return {chemical_symbols[z] for molecule in task.train for z in dataset.frames(molecule, "A").numbers}
 
 
 def _train(

@@ -1,6 +1,6 @@
 """What an architecture is: settings, a function that fits it, and how what it made is loaded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,6 +90,9 @@ class Architecture:
         file: name of the model file; `{name}` stands for the name of the training.
         requires: import names of the packages it needs.
         install: what to install when one of them is missing.
+        prepare: called before a training is begun, with the settings and the symbols of the training molecules'
+            elements; refuses what cannot be trained. Gives the settings as they will be, and what else the result
+            depends on, such as hashes of files that the settings name, JSON-able.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Architecture:
     file: str
     requires: tuple[str, ...] = ()
     install: str = ""
+    prepare: Callable[[Any, Collection[str]], tuple[Any, Mapping[str, Any]]] = lambda settings, elements: (settings, {})
 
     def refuse_missing(self) -> None:
         """Refuse to begin what cannot be ended.

@@ -10,6 +10,7 @@ ARCHITECTURES = Registry(
         "linear": "compcalc.training.linear:ARCHITECTURE",
         "additive": "compcalc.training.additive:ARCHITECTURE",
         "mace": "compcalc.training.mace:ARCHITECTURE",
+        "ani": "compcalc.training.ani:ARCHITECTURE",
         "delta": "compcalc.training.delta:ARCHITECTURE",
     },
     group="compcalc.architectures",

@@ -37,6 +37,13 @@ class DeltaSettings:
             raise InputError("arch", self.arch, "any architecture but delta itself")
         if self.correction is None:
             object.__setattr__(self, "correction", get_architecture(self.arch).settings())
+        if getattr(self.correction, "init", None) is not None:
+            raise InputError(
+                "init",
+                self.correction.init,
+                "nothing in a correction",
+                "A foundation model gives whole energies: fine-tune it by itself, or correct it with --base.",
+            )
 
     @property
     def label(self) -> str:

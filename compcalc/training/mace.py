@@ -4,19 +4,20 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from ase.data import atomic_numbers
+from typing import Any
 
 from compcalc.errors import InputError
-from compcalc.reference.export import export
 from compcalc.training.architecture import Architecture, Fit, Job, Progress, TrainingError
 from compcalc.training.budget import epochs_within
+from compcalc.training.mace_command import command_line
 from compcalc.training.mace_program import History, Program
 from compcalc.training.split import TrainingSplit
 from compcalc.units import MEV_PER_EV
+
+LEARNING_RATE, FINE_LEARNING_RATE = 0.01, 0.001
 
 
 PLANNED = 0.95
@@ -28,6 +29,8 @@ class MACESettings:
     """Architecture and optimisation of a MACE.
 
     Attributes:
+        init: what is fine-tuned, `default` or the path of a MACE file; it decides channels, cut-off and the other
+            settings of the architecture. Loading such a file runs the code in it. Default: nothing, random weights.
         channels: of the hidden features.
         max_L: highest degree of the messages.
         max_ell: highest degree of the spherical harmonics.
@@ -39,13 +42,14 @@ class MACESettings:
         steps: optimisation steps, at most, instead of epochs: models of different tasks are then trained alike.
         patience: passes without a lower loss on the validation frames after which the training stops.
         batch_size: frames a step.
-        learning_rate: at the start; it falls exponentially to 1%.
+        learning_rate: at the start; it falls exponentially to 1%. Default: 0.01, and 0.001 where `init` is given.
         energy_weight: of the loss; errors per atom are small, so that even this leaves the forces 99% of it.
         forces_weight: of the loss.
         dtype: `float32` or `float64`.
         device: torch device.
     """
 
+    init: str | None = None
     channels: int = 32
     max_L: int = 0
     max_ell: int = 2
@@ -57,13 +61,15 @@ class MACESettings:
     steps: int | None = None
     patience: int = 20
     batch_size: int = 5
-    learning_rate: float = 0.01
+    learning_rate: float | None = None
     energy_weight: float = 1000.0
     forces_weight: float = 100.0
     dtype: str = "float32"
     device: str = "cpu"
 
     def __post_init__(self):
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", LEARNING_RATE if self.init is None else FINE_LEARNING_RATE)
         for name in ("channels", "max_ell", "correlation", "layers", "radial", "epochs", "patience", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "1 or more")
@@ -77,6 +83,11 @@ class MACESettings:
             raise InputError("learning_rate", self.learning_rate, "above 0")
         if self.dtype not in ("float32", "float64"):
             raise InputError("dtype", self.dtype, "float32, float64")
+
+    @property
+    def label(self) -> str:
+        """Tells trainings from different models apart, in the names of their folders."""
+        return "" if self.init is None else f"from-{Path(self.init.partition('?')[0]).stem}"
 
 
 def train_mace(
@@ -107,9 +118,8 @@ def train_mace(
         TrainingError: the program failed, and the message has the end of its log; or the deadline came before the end
             of the first epoch.
     """
-    _write_frames(split, directory)
     program = Program(directory, seed)
-    arguments = _arguments(settings, _energies_of(split, atomic_energies), seed)
+    arguments = command_line(settings, split, atomic_energies, directory, seed)
     history = program.run(arguments, on_epoch, settings.patience, deadline)
     if history.cut_off and not program.has_checkpoint():
         raise TrainingError("the time was over before the first epoch had ended. Give it a larger --budget.")
@@ -158,9 +168,23 @@ def fit_mace(job: Job, settings: MACESettings) -> Fit:
         model,
         "epoch with the lowest loss on validation starts of the training molecules (in distribution only)"
         + (f"; stopped after {settings.patience} epochs without a lower one" if stopped else ""),
-        details={**epochs, "epochs_planned": settings.epochs, "stopped_early": stopped},
+        details={
+            **epochs,
+            "epochs_planned": settings.epochs,
+            "stopped_early": stopped,
+            **_init_details(job, settings),
+        },
         notes=notes,
     )
+
+
+def prepare_mace(settings: MACESettings, elements: Collection[str]) -> tuple[MACESettings, Mapping[str, Any]]:
+    """The settings as they will be; a foundation model is looked at first, see `prepare_init`."""
+    if settings.init is None:
+        return settings, {}
+    from compcalc.training.mace_init import prepare_init  # the first file to load a model
+
+    return prepare_init(settings, elements)
 
 
 def _steps_an_epoch(job: Job, settings: MACESettings) -> int:
@@ -182,8 +206,7 @@ def _epochs(job: Job, settings: MACESettings, began: float) -> int:
     if not kept.is_file():
         job.on_progress(Progress(0, settings.epochs, "timing the first steps"))
         place = job.directory / "pace"
-        _write_frames(job.split, place)
-        arguments = _arguments(settings, _energies_of(job.split, job.atomic_energies), job.seed)
+        arguments = command_line(settings, job.split, job.atomic_energies, place, job.seed)
         seconds = Program(place, job.seed).epoch_seconds(arguments, _steps_an_epoch(job, settings))
         shutil.rmtree(place)
         epochs = epochs_within(PLANNED * job.minutes, seconds, settings.epochs, time.monotonic() - began)
@@ -191,56 +214,12 @@ def _epochs(job: Job, settings: MACESettings, began: float) -> int:
     return int(json.loads(kept.read_text())["epochs"])
 
 
-def _write_frames(split: TrainingSplit, directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, groups in (("train", split.train), ("valid", split.valid)):
-        path = directory / f"{name}.xyz"
-        if not path.exists():
-            export(groups, path)
+def _init_details(job: Job, settings: MACESettings) -> dict[str, Any]:
+    if settings.init is None:
+        return {}
+    from compcalc.training.mace_init import Foundation
 
-
-def _energies_of(split: TrainingSplit, atomic_energies: Mapping[str, float]) -> dict[int, float]:
-    """E0 of the elements that the model is trained on; it knows no others."""
-    seen = {int(z) for frames in split.train for z in frames.numbers}
-    return {atomic_numbers[s]: e for s, e in atomic_energies.items() if atomic_numbers[s] in seen}
-
-
-def _arguments(settings: MACESettings, atomic_energies: Mapping[int, float], seed: int) -> list[str]:
-    energies = ", ".join(f"{z}: {energy!r}" for z, energy in sorted(atomic_energies.items()))
-    values = {
-        "name": "model",
-        "model": "ScaleShiftMACE",
-        "train_file": "train.xyz",
-        "valid_file": "valid.xyz",
-        "energy_key": "REF_energy",
-        "forces_key": "REF_forces",
-        "E0s": f"{{{energies}}}",
-        "num_channels": settings.channels,
-        "max_L": settings.max_L,
-        "max_ell": settings.max_ell,
-        "correlation": settings.correlation,
-        "num_interactions": settings.layers,
-        "r_max": settings.r_max,
-        "radial_MLP": f"[{settings.radial}]",
-        "scaling": "rms_forces_scaling",
-        "loss": "weighted",
-        "energy_weight": settings.energy_weight,
-        "forces_weight": settings.forces_weight,
-        "batch_size": settings.batch_size,
-        "valid_batch_size": 4 * settings.batch_size,
-        "max_num_epochs": settings.epochs,
-        "lr": settings.learning_rate,
-        "scheduler": "ExponentialLR",
-        "lr_scheduler_gamma": 0.01 ** (1 / settings.epochs),
-        "ema_decay": 0.99,
-        "error_table": "PerAtomMAE",
-        "default_dtype": settings.dtype,
-        "device": settings.device,
-        "seed": seed,
-        "plot": False,
-    }
-    flags = ["--ema", "--amsgrad", "--restart_latest", "--keep_checkpoints", "--save_cpu"]
-    return [f"--{name}={value}" for name, value in values.items()] + flags
+    return Foundation.of(settings, job.split, job.atomic_energies, job.directory).details(settings.init)
 
 
 ARCHITECTURE = Architecture(
@@ -252,4 +231,5 @@ ARCHITECTURE = Architecture(
     file="{name}.model",
     requires=("mace", "torch"),
     install="pip install mace-torch",
+    prepare=prepare_mace,
 )
