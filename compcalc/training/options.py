@@ -102,8 +102,14 @@ def _plain(annotation: Any) -> type:
 
 
 def _documented(settings: type) -> dict[str, str]:
-    """Field -> what the section `Attributes:` of the docstring says of it."""
-    text = inspect.getdoc(settings) or ""
+    """Field -> what the section `Attributes:` of the docstring says of it, of this class or of one that it extends."""
+    found: dict[str, str] = {}
+    for kind in reversed(settings.__mro__[:-1]):
+        found |= _attributes(inspect.getdoc(kind) or "")
+    return {name: words[:1].upper() + words[1:] for name, words in found.items()}
+
+
+def _attributes(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     name = None
     for line in text.partition("Attributes:\n")[2].splitlines():
@@ -112,4 +118,4 @@ def _documented(settings: type) -> dict[str, str]:
             found[name] = match[2]
         elif name and line.startswith("        "):
             found[name] += f" {line.strip()}"
-    return {name: words[:1].upper() + words[1:] for name, words in found.items()}
+    return found
