@@ -24,6 +24,7 @@ from compcalc.training.card import FittedModel
 from compcalc.training.catalogue import get_architecture
 from compcalc.training.folder import TrainingFolder, folder_name
 from compcalc.training.split import TrainingSplit, training_split
+from compcalc.units import SECONDS_PER_MINUTE
 
 OVERRUN = 1.1
 """A fit that takes longer than this share of its budget says so: writing the model comes on top of the training."""
@@ -114,8 +115,8 @@ def _train(
         request = folder.request
         job = Job(split, dataset.atomic_energies, folder.path, request["seed"], told, request["minutes"])
         fit, seconds = folder.fit(job, settings)
-    if (minutes := folder.request["minutes"]) is not None and seconds > 60.0 * minutes * OVERRUN:
-        words = f"the fit took {seconds / 60.0:.1f} min of a budget of {minutes:g} min"
+    if (minutes := folder.request["minutes"]) is not None and seconds > SECONDS_PER_MINUTE * minutes * OVERRUN:
+        words = f"the fit took {seconds / SECONDS_PER_MINUTE:.1f} min of a budget of {minutes:g} min"
         fit = replace(fit, notes=(*fit.notes, words))
     with console.status("evaluating on ID and OOD test frames"):
         record = _evaluated(_record(folder, fit, seconds, task, command), folder, split, task, dataset)

@@ -1,5 +1,6 @@
 """Delta-learning: a model of what a cheap potential lacks, and the potential that is the sum of both."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from compcalc.reference.labelling import Labeller
 from compcalc.training.architecture import Architecture, Fit, Job, Progress, TrainingError
 from compcalc.training.catalogue import get_architecture
 from compcalc.training.split import TrainingSplit
+from compcalc.units import SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def fit_delta(job: Job, settings: DeltaSettings) -> Fit:
         TrainingError: the base cannot be built, or fails on a frame.
         Exception: whatever the fit of the correction raises.
     """
+    began = time.monotonic()
     architecture = get_architecture(settings.arch)
     architecture.refuse_missing()
     if not job.atomic_energies:
@@ -72,8 +75,9 @@ def fit_delta(job: Job, settings: DeltaSettings) -> Fit:
     shifts = {symbol: energy - own[symbol] for symbol, energy in job.atomic_energies.items() if symbol in own}
     inside = job.directory / settings.arch
     inside.mkdir(exist_ok=True)
+    left = None if job.minutes is None else max(0.0, job.minutes - (time.monotonic() - began) / SECONDS_PER_MINUTE)
     fitted = architecture.fit(
-        replace(job, split=missing, atomic_energies=shifts, directory=inside), settings.correction
+        replace(job, split=missing, atomic_energies=shifts, directory=inside, minutes=left), settings.correction
     )
     correction = job.directory / f"correction{fitted.model.suffix}"
     correction.write_bytes(fitted.model.read_bytes())

@@ -15,7 +15,7 @@ from compcalc.training.budget import epochs_within
 from compcalc.training.mace_command import command_line
 from compcalc.training.mace_program import History, Program
 from compcalc.training.split import TrainingSplit
-from compcalc.units import MEV_PER_EV
+from compcalc.units import MEV_PER_EV, SECONDS_PER_MINUTE
 
 LEARNING_RATE, FINE_LEARNING_RATE = 0.01, 0.001
 
@@ -144,7 +144,7 @@ def fit_mace(job: Job, settings: MACESettings) -> Fit:
             epoch.
     """
     began = time.monotonic() - job.spent_seconds
-    deadline = float("inf") if job.minutes is None else began + 60.0 * job.minutes
+    deadline = float("inf") if job.minutes is None else began + SECONDS_PER_MINUTE * job.minutes
     settings = replace(settings, epochs=_asked(job, settings))
     asked, settings = settings.epochs, replace(settings, epochs=_epochs(job, settings, began))
 
