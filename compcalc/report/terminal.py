@@ -53,6 +53,7 @@ def print_summary(
         _say(console, line)
     console.print()
     found = verdict(metrics, manifest.get("preflight"))
+    _say(console, f"{found.question} {found.answer}.", style="bold")
     _say(console, f"{_potential(manifest)}: {found.headline}", style="bold")
     for sentence in found.sentences:
         _say(console, f"- {sentence}")

@@ -36,6 +36,7 @@ def test_summary_has_both_errors_the_ratio_and_the_path(manifest, metrics):
     text = " ".join(printed(manifest, metrics, 100, report="runs/a/report.html").split())
     assert "1.4 times that on ID molecules (95% CI 1.2–1.7; 42.2 against 28.1 meV/Å)" in text
     assert "14 of 14 physical MD runs of 1 ps completed" in text
+    assert "May I run MD with it on unseen molecules? For runs this short, nothing speaks against it." in text
     assert "Report: runs/a/report.html" in text
 
 
