@@ -17,7 +17,7 @@ from compcalc.calculators.ani_networks import FusedNetworks
 from compcalc.calculators.base import PotentialCalculator
 from compcalc.calculators.batching import in_chunks
 from compcalc.calculators.catalogue import Scheme
-from compcalc.calculators.model_file import file_hash, training_note
+from compcalc.calculators.model_file import describe
 from compcalc.calculators.state import refuse_charged
 from compcalc.errors import InputError, UnknownNameError
 from compcalc.neighbours import batch_edges
@@ -54,8 +54,9 @@ class ANI(PotentialCalculator):
         super().__init__()
         shipped, file = model.lower() == SHIPPED, Path(model) if Path(model).is_file() else None
         self.dtype, self.label_name = dtype, "ANI-1x" if shipped else f"ANI {Path(model).name}"
-        self.sha256 = None if file is None else file_hash(file)
-        self.training = None if file is None else training_note(file, self.sha256)
+        self.sha256 = None
+        if file is not None:
+            describe(self, file)
         self._torch, loaded = load_ani(model)
         self._dtype = getattr(self._torch, dtype)
         try:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from compcalc.calculators.catalogue import Scheme
 from compcalc.calculators.checked import CheckedCalculator
+from compcalc.calculators.model_file import describe
 from compcalc.errors import DataError
 
 
@@ -19,9 +20,11 @@ def _build(argument: str, *, device: str = "cpu", skin: float = 1.0) -> CheckedC
     inner = model.ase_calculator(device=device, skin=skin)
     # The elements that it was fitted to; one that was fitted to none takes them all.
     known = list(getattr(model, "elements_seen", ())) or None
-    return CheckedCalculator(
+    calculator = CheckedCalculator(
         inner, f"graph-pes {Path(argument).name}", knows_charge=False, known_elements=known, dtype=dtype
     )
+    describe(calculator, Path(argument))
+    return calculator
 
 
 SCHEME = Scheme(

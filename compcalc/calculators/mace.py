@@ -4,7 +4,6 @@ The model gets its graph straight from compcalc's neighbour lists, only what ene
 energy is summed over atoms in float64, so that a float32 model's total energy is not rounded to 1e-4 eV.
 """
 
-import hashlib
 import warnings
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from compcalc.calculators.mace_file import (
 )
 from compcalc.calculators.mace_graph import MACEGraphs
 from compcalc.calculators.mace_trace import TracedModel, TraceMismatchWarning, padded_size
-from compcalc.calculators.model_file import training_facts, training_note
+from compcalc.calculators.model_file import describe
 from compcalc.calculators.outputs import read_stress
 from compcalc.calculators.state import refuse_charged
 from compcalc.errors import UnknownNameError
@@ -70,9 +69,8 @@ class MACE(PotentialCalculator):
         if dtype is not None and dtype not in _DTYPES:
             raise UnknownNameError("dtype", dtype, _DTYPES)
         self.path = shipped_model(model) if model in shipped_models() else Path(model)
-        self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else None
-        self.training = None if self.sha256 is None else training_note(self.path, self.sha256)
-        self.trained = None if self.sha256 is None else training_facts(self.path, self.sha256)
+        if self.path.is_file():  # what is missing is said below
+            describe(self, self.path)
         self._torch = import_mace()
         self._device = checked_device(self._torch, device)
         self._model = load_model(self._torch, self.path, self._device, dtype)

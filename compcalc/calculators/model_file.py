@@ -58,9 +58,12 @@ def model_content(path: Path, form: str, command: str) -> Iterator[dict[str, Any
     try:
         yield content
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path} is damaged ({type(error).__name__}: {error}). Make it again with `{command}`."
-        ) from error
+        raise damaged(path, error, command) from error
+
+
+def damaged(path: Path, error: Exception, command: str) -> DataError:
+    """The error of a model file whose content is not what its format says."""
+    return DataError(f"{path} is damaged ({type(error).__name__}: {error}). Make it again with `{command}`.")
 
 
 def describe(calculator, path: Path) -> None:
