@@ -177,7 +177,7 @@ def _check_functional(method: str) -> None:
         functional, _, correction = dispersion.parse_dft(method)
         libxc.parse_xc(functional)
     except (KeyError, NotImplementedError) as error:
-        known = sorted(name.lower() for name in libxc.XC_CODES if isinstance(name, str))
+        known = {str(name).lower().rpartition("_xc_")[2] for name in libxc.XC_CODES}
         raise UnknownNameError("method", method, known, "libxc lists its functionals.") from error
     if correction and dispersion.dispersion is None:
         raise MissingDependencyError(f"pyscf:{method}", "pyscf-dispersion", "pip install pyscf-dispersion")
