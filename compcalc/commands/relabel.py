@@ -1,21 +1,24 @@
 """`compcalc data relabel`: labels of another method on frames of a data set."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.text import Text
 
 from compcalc.calculators import get_calculator, get_scheme, parse_spec
 from compcalc.commands.progress import progress_bar
-from compcalc.errors import DataError, InputError, UnknownNameError
+from compcalc.errors import DataError, InputError, RunDirectoryError, UnknownNameError
 from compcalc.execution import Followed, Here, LocalPool, Lost, Result, ResultStore, Unit, content_hash, run_units
 from compcalc.execution.environment import usable_cores
+from compcalc.execution.files import make_directory
 from compcalc.records import Frames
 from compcalc.reference.dataset import DataSet
 from compcalc.reference.labelling import CalculatorFactory, Labeller
@@ -75,10 +78,37 @@ def relabel(wanted: Wanted, out: Path, workers: int | None, command: str, consol
     _check_out(out)
     get_calculator(wanted.method)
     sources = {name: _Source.of(file, name, wanted.frames) for name in names}
+    with _alone(out) as parts:
+        groups, failures = _labelled(wanted, sources, ResultStore(parts), workers, console)
+        write_frames(out, groups, _description(wanted, file, names, command, failures))
+        shutil.rmtree(parts)
+    return _tell(out, groups, failures, console)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[Path]:
+    """The directory of the results for `out`, which one call at a time may use."""
     parts = out.with_name(f"{out.name}.parts")
-    store = ResultStore(parts)
+    make_directory(parts)
+    try:
+        with FileLock(parts / ".lock", timeout=0):
+            yield parts
+    except Timeout as error:
+        raise RunDirectoryError(
+            f"{out} is being made by another process. Wait for it, or choose another file."
+        ) from error
+
+
+def _labelled(
+    wanted: Wanted, sources: Mapping[str, "_Source"], store: ResultStore, workers: int | None, console: Console
+) -> tuple[list[Frames], dict[str, str]]:
+    """Frames under their new labels, and frame -> reason of those that failed."""
     units = {name: _units(source, wanted.method) for name, source in sources.items()}
-    _run([unit for group in units.values() for unit in group], store, wanted.method, workers, console)
+    everything = [unit for group in units.values() for unit in group]
+    for unit in everything:
+        if (old := store.read(unit)) is not None and _bad(old):
+            store.path(unit).unlink()  # what failed in an earlier call is tried again
+    _run(everything, store, wanted.method, workers, console)
     groups, failures = [], {}
     for name, source in sources.items():
         results = [store.read(unit) for unit in units[name]]
@@ -89,9 +119,7 @@ def relabel(wanted: Wanted, out: Path, workers: int | None, command: str, consol
     if not groups:
         frame, reason = next(iter(failures.items()))
         raise DataError(f"every frame failed; {frame}: {reason}")
-    write_frames(out, groups, _description(wanted, file, names, command, failures))
-    shutil.rmtree(parts, ignore_errors=True)
-    return _tell(out, groups, failures, console)
+    return groups, failures
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def test_an_effective_core_potential_comes_with_its_basis():
 @pytest.mark.parametrize(
     ("spec", "kind", "words"),
     [
-        ("pyscf:wb97y/6-31g*", UnknownNameError, "wb97x"),
+        ("pyscf:b3lpy/6-31g*", UnknownNameError, "Did you mean 'b3lyp'"),
         ("pyscf:wb97x/6-13g*", UnknownNameError, "basis: got '6-13g"),
         ("pyscf:wb97x", InputError, "METHOD/BASIS, such as"),
         ("pyscf:wb97x/6-31g*?grid=10", InputError, "0 .coarse. to 9"),

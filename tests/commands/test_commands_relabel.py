@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from compcalc import get_calculator
-from compcalc.commands.relabel import Wanted, relabel
-from compcalc.errors import CompcalcError, DataError, InputError, UnknownNameError
+from compcalc.commands.relabel import Wanted, _alone, relabel
+from compcalc.errors import CompcalcError, DataError, InputError, RunDirectoryError, UnknownNameError
 from compcalc.reference.dataset import DataSet
 from compcalc.reference.relabelling import SOURCE_FRAMES
 from compcalc.reference.store import FrameFile
@@ -116,6 +116,12 @@ def test_a_killed_call_goes_on_frame_by_frame(toy, tmp_path, monkeypatch):
     assert [whole.checksum(name) for name in whole.names] == [again.checksum(name) for name in again.names]
 
 
+def test_a_second_call_at_the_same_time_is_refused(tmp_path):
+    with _alone(tmp_path / "new.h5"), pytest.raises(RunDirectoryError, match="being made by another process"):
+        label(Wanted("mmff94", molecules=MOLECULES, frames=1), tmp_path / "new.h5")
+    assert label(Wanted("mmff94", molecules=MOLECULES, frames=1), tmp_path / "new.h5")[0] == 0
+
+
 def test_another_method_takes_no_results_of_the_first(toy, tmp_path):
     shutil.copytree(_parts_of(toy, tmp_path), tmp_path / "new.h5.parts")
     label(Wanted("mmff94", molecules=MOLECULES[:1], frames=2), tmp_path / "new.h5")
@@ -154,6 +160,9 @@ def test_where_every_frame_fails_there_is_no_file(toy, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"every frame failed; alkane/02 frame 0: RuntimeError: no solution"):
         label(Wanted(toy, molecules=("alkane/02",), frames=1), tmp_path / "new.h5")
     assert not (tmp_path / "new.h5").exists()
+    monkeypatch.delenv("TOY_FAILS")
+    code, _ = label(Wanted(toy, molecules=("alkane/02",), frames=1), tmp_path / "new.h5")
+    assert (code, FrameFile(tmp_path / "new.h5").names) == (0, ["alkane/02"])
 
 
 @pytest.mark.parametrize(
