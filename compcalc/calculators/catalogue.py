@@ -61,6 +61,7 @@ SCHEMES = Registry(
         "additive": "compcalc.calculators.additive.calculator:SCHEME",
         "delta": "compcalc.calculators.delta:SCHEME",
         "mmff94": "compcalc.calculators.mmff94:SCHEME",
+        "pyscf": "compcalc.calculators.pyscf:SCHEME",
         "sevennet": "compcalc.calculators.sevennet:SCHEME",
         "chgnet": "compcalc.calculators.chgnet:SCHEME",
         "graph-pes": "compcalc.calculators.graph_pes:SCHEME",

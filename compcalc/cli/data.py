@@ -1,5 +1,7 @@
 """Commands of data sets."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +10,7 @@ from rich.console import Console
 
 from compcalc.cli.options import DataOption, JsonOption, SeedOption, WorkersOption, print_json
 
-app = typer.Typer(help="Reference data: build, describe, verify, export.", no_args_is_help=True)
+app = typer.Typer(help="Reference data: build, describe, verify, export, cross-check.", no_args_is_help=True)
 
 
 @app.command("build")
@@ -73,3 +75,45 @@ def data_export(
 
     count = export_data(out, data, trajectory, file_format, molecule)
     Console().print(f"{count} frames written to {out}")
+
+
+@app.command("relabel")
+def data_relabel(
+    method: Annotated[str, typer.Argument(help="What labels, as a potential: pyscf:wb97x/6-31g*?cart=true")],
+    out: Annotated[Path, typer.Option("--out", help="HDF5 file to write.")],
+    data: DataOption = None,
+    trajectory: Annotated[str, typer.Option(help="A (training), B (test) or C (control).")] = "B",
+    family: Annotated[
+        list[str] | None, typer.Option(help="Family, may be repeated; default: all, where no molecule is named.")
+    ] = None,
+    molecule: Annotated[list[str] | None, typer.Option(help="Molecule by name, may be repeated.")] = None,
+    members: Annotated[int, typer.Option(min=1, help="Molecules of a family, the smallest first.")] = 1,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of a molecule, spread over its starts.")] = 3,
+    workers: WorkersOption = None,
+) -> None:
+    """Label frames of a data set with another method; goes on where an earlier call was cut off."""
+    from compcalc.commands.relabel import Wanted, relabel
+
+    wanted = Wanted(method, data, trajectory, tuple(family or ()), tuple(molecule or ()), members, frames)
+    command = shlex.join(["compcalc", *sys.argv[1:]])
+    raise typer.Exit(relabel(wanted, out, workers, command, Console()))
+
+
+@app.command("crosscheck")
+def data_crosscheck(
+    potential: Annotated[list[str] | None, typer.Argument(help="scheme:argument?key=value; one or several.")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="File of `data relabel`, may be repeated; default: the shipped ones.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge potentials, and the label of record itself, by other levels of theory."""
+    from compcalc.commands.crosscheck import crosscheck, print_crosscheck, to_json
+
+    rows, failures = crosscheck(potential or [], against, data, Console(stderr=True))
+    if as_json:
+        print_json(to_json(rows, failures))
+    else:
+        print_crosscheck(rows, failures, Console())
+    raise typer.Exit(1 if failures else 0)
