@@ -155,20 +155,23 @@ def length_table(task: str, name: str = "matrix") -> str:
     return markdown(["molecule", "", *(f"`{model}`" for model in models)], rows)
 
 
-def option_table(name: str, option: str, task: str) -> str:
-    """Models that differ in one option of theirs, such as the cut-off."""
-    head = [option, "potential", "seeds", "ID force", "OOD force", "OOD/ID", "OOD energy"]
-    rows: Rows = []
-    for model in record(name)["models"]:
-        found = cells(name, model, task)
-        if not found:
-            continue
-        words = dict(pair.split("=", 1) for pair in model.partition("?")[2].split("&") if pair)
-        row = [words.get(option, "all"), f"`{model}`", str(len(found))]
-        row += [over_seeds([value(cell, side, FORCE) for cell in found]) for side in ("id", "ood")]
-        row += [ratio(line_of(name, task, model)), over_seeds([value(cell, "ood", ENERGY) for cell in found], 2)]
-        rows.append(row)
-    return markdown(head, rows)
+def option_table(names: Sequence[str], option: str, task: str, architecture: str | None = None) -> str:
+    """Models that differ in one option of theirs, such as the cut-off, out of several records."""
+    head = [option, "potential", "seeds", "ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
+    rows: list[tuple[float, str, list[str]]] = []
+    for name in names:
+        for model in record(name)["models"]:
+            found = cells(name, model, task)
+            kind, _, words = model.partition("?")
+            given = dict(pair.split("=", 1) for pair in words.split("&") if pair)
+            if not found or option not in given or architecture not in (None, kind):
+                continue
+            numbers = [over_seeds([value(cell, side, FORCE) for cell in found]) for side in ("id", "ood")]
+            energies = [over_seeds([value(cell, side, ENERGY) for cell in found], 2) for side in ("id", "ood")]
+            row = [given[option], f"`{model}`", str(len(found)), *numbers, ratio(line_of(name, task, model)), *energies]
+            rows.append((float(given[option]), kind, row))
+    rows.sort(key=lambda row: (row[1], row[0]))
+    return markdown(head, [row for _, _, row in rows])
 
 
 def bond_table(name: str = "matrix", farthest: int = 4) -> str:
@@ -201,9 +204,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "tau": tau_table,
     "length-base": lambda: length_table("length/base"),
     "length-augmented": lambda: length_table("length/augmented"),
-    "frames": lambda: option_table("frames", "frames", "length/base"),
-    "cutoff": lambda: option_table("cutoff", "r_max", "length/base"),
-    "steps": lambda: option_table("steps", "steps", "duplication/base"),
+    "frames": lambda: option_table(["frames"], "frames", "length/base"),
+    "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base"),
+    "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base"),
     "bonds": bond_table,
 }
 """Name of each table -> what makes it."""
