@@ -133,7 +133,7 @@ class Epochs:
             on_epoch({"epoch": len(self._losses), "epochs": self._planned, **entry})
         return {
             "epochs": len(self._losses),
-            "epochs_at_most": self._planned,
+            "epochs_planned": self._planned,
             "best_epoch": self._best_epoch(),
             "stopped_early": self._exhausted(),
         }

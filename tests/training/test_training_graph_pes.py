@@ -194,7 +194,7 @@ def test_the_epoch_with_the_lowest_loss_is_the_model(name, fitted, data):
     losses = [entry["loss"] for entry in entries]
     assert [entry["epoch"] for entry in entries] == list(range(1, TINY["epochs"] + 1))
     assert fit.details == {
-        "epochs": 10, "epochs_at_most": 10, "best_epoch": 1 + losses.index(min(losses)), "stopped_early": False,
+        "epochs": 10, "epochs_planned": 10, "best_epoch": 1 + losses.index(min(losses)), "stopped_early": False,
     }  # fmt: skip
     assert [(progress.done, progress.total) for progress in told] == [(epoch, 10) for epoch in range(1, 11)]
     best = entries[fit.details["best_epoch"] - 1]
@@ -226,7 +226,7 @@ def test_a_training_that_learns_no_more_stops_and_keeps_its_best_epoch(quick, da
 def test_epochs_that_fit_into_a_time_are_those_of_a_training_of_so_many(quick, data, tmp_path):
     """A time that is over after the first epoch leaves one; it is the first epoch of any training."""
     fit = PAINN.fit(make_job(data, tmp_path / "work", minutes=1e-4), PaiNNSettings(**TINY | {"epochs": 50}))
-    assert fit.details == {"epochs": 1, "epochs_at_most": 1, "best_epoch": 1, "stopped_early": False}
+    assert fit.details == {"epochs": 1, "epochs_planned": 1, "best_epoch": 1, "stopped_early": False}
 
 
 def test_the_program_in_its_own_process_makes_the_same_epochs(fitted, data, tmp_path):
@@ -300,7 +300,7 @@ def test_a_number_of_epochs_that_was_chosen_is_kept(quick, data, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         PAINN.fit(make_job(data, tmp_path / "work", minutes=10.0, on_progress=stop), settings)
     fit = PAINN.fit(make_job(data, tmp_path / "work", minutes=1e-4), settings)
-    assert (fit.details["epochs"], fit.details["epochs_at_most"]) == (5, 5)
+    assert (fit.details["epochs"], fit.details["epochs_planned"]) == (5, 5)
 
 
 @pytest.mark.slow
