@@ -126,6 +126,7 @@ def _line(board: Board, line: Line, beside: Path) -> dict[str, Any]:
             for p in places
         ],
         "ratio": shown(line.ratio, 2),
+        "ratio_range": range_words(line.over_id, 2),
         "stable": f"{line.stable}/{line.physical}" if line.pool.has_md else "not run",
         "other": line.other,
         "drift": shown(line.drift, 2),

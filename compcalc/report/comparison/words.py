@@ -1,5 +1,6 @@
 """What a leaderboard says in words, for the terminal and the page alike."""
 
+from compcalc.metrics.statistics import Interval
 from compcalc.report.comparison.pooling import Pool
 from compcalc.report.comparison.records import ID, OOD, OWN, STABILITY, Agreement, Board, Column, Place
 from compcalc.report.wording import MISSING, SMALLEST, plural, shown
@@ -17,11 +18,11 @@ def rank_words(place: Place | None) -> str:
     return MISSING if place is None else f"{place.rank}{'=' if place.tied else ''}"
 
 
-def range_words(place: Place | None) -> str:
+def range_words(place: Place | Interval | None, digits: int = 3) -> str:
     """`110–119`; empty where there is none, or where every resample gives the same."""
     if place is None or place.low == place.high:
         return ""
-    return f"{shown(place.low)}–{shown(place.high)}"
+    return f"{shown(place.low, digits)}–{shown(place.high, digits)}"
 
 
 def spread_words(place: Place | None) -> str:
