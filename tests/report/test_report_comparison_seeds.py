@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +182,11 @@ def test_every_form_shows_the_seeds(noisy):
     assert small["places"]["ood"]["spread"] == pytest.approx(3) and small["sha256"] is None
     assert [run["training_seed"] for run in small["runs"]] == [0, 1, 2]
     assert plain["runs"][2]["n_models"] == 1 and plain["runs"][2]["run"] == "other"
+
+
+def test_runs_that_were_given_a_row_stand_in_it_whatever_else_they_say():
+    fewer = make_seed("small", 2, 24, frames={"train": 448, "validation": 52})
+    runs = [replace(run, row="mace?frames=100") for run in (*seeds_of("small", 20, 22), fewer)]
+    board = make_board([*runs, replace(make_run("other", 50), row="mmff94")], pool=True)
+    assert [(line.label, len(line.pool.models)) for line in board.lines] == [("mace?frames=100", 3), ("mmff94", 1)]
+    assert not board.notes

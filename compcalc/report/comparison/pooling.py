@@ -141,7 +141,9 @@ def _recipe(run: Measured) -> list:
 
 
 def _identity(run: Measured) -> str:
-    """Equal for runs that differ in a seed alone."""
+    """Equal for runs that differ in a seed alone, or that were given the same row."""
+    if run.row:
+        return run.row
     facts, potential = _trained(run), run.manifest.get("potential") or {}
     if facts:
         parts: list = [*_recipe(run), facts["data"], facts["frames"]]
@@ -165,7 +167,7 @@ def _on_other_data(runs: Sequence[Measured]) -> list[str]:
     """A sentence for each training whose models were fitted to different data."""
     groups: dict[str, dict[str, list[str]]] = {}
     for run in runs:
-        if facts := _trained(run):
+        if (facts := _trained(run)) and not run.row:
             data, frames = facts["data"]["hash"][:_HASH_DIGITS], plural(facts["frames"]["train"], "training frame")
             mine = groups.setdefault(json.dumps(_recipe(run), sort_keys=True, default=str), {})
             mine.setdefault(f"{data}, {frames}", []).append(run.label)
