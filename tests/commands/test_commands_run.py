@@ -87,7 +87,7 @@ def test_one_json_object_for_programs(asked, tmp_path, capsys):
     told = json.loads(out.getvalue())
     (one,) = told["runs"]
     assert code == told["exit_code"] == COMPLETE
-    assert "MD runs" in one["verdict"] and one["task"] == "length/base"
+    assert "MD run" in one["verdict"] and one["task"] == "length/base"
     assert json.loads(Path(one["metrics"]).read_text())["schema_version"] == 1
     assert one["cost"]["steps_per_s"] > 0
     assert "2 work units" in capsys.readouterr().err
