@@ -81,7 +81,8 @@ class Shown:
 
     def _potential(self, spec: str, place: int, total: int) -> None:
         if total > 1:
-            _say(self._console, f"[{place}/{total}] {spec}", "bold")
+            text = Text(printable(f"[{place}/{total}] {spec}"))
+            self._console.print(text, style="bold", highlight=False, soft_wrap=True)
 
     def _writing(self, done: int, total: int) -> None:
         if not done:
