@@ -88,6 +88,7 @@ def test_mistakes_are_said_before_anything_is_written(run, tmp_path, words, said
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.slow
 def test_a_potential_that_cannot_be_used_takes_nothing_from_the_others(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     models = [parse_model(text) for text in ("mace:missing.model", "mmff94")]

@@ -23,6 +23,7 @@ from compcalc.training.options import setting_options
 from compcalc.training.split import training_split
 
 NAMES = ("schnet", "painn", "tensornet", "nequip")
+ONE_FAST = ("painn", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES if name != "painn"))
 SETTINGS = (SchNetSettings, PaiNNSettings, TensorNetSettings, NequIPSettings)
 TINY = {
     "channels": 4, "radial": 4, "layers": 1, "r_max": 3.0, "epochs": 10, "batch_size": 2, "learning_rate": 0.03,
@@ -136,7 +137,7 @@ def fitted(data, tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ONE_FAST)
 def test_a_tiny_model_has_its_e0_its_elements_and_forces_of_its_energy(name, fitted, data, tmp_path):
     fit, _, _ = fitted(name)
     calculator = get_calculator(f"graph-pes:{fit.model}")
@@ -229,6 +230,7 @@ def test_epochs_that_fit_into_a_time_are_those_of_a_training_of_so_many(quick, d
     assert fit.details == {"epochs": 1, "epochs_planned": 1, "best_epoch": 1, "stopped_early": False}
 
 
+@pytest.mark.slow
 def test_the_program_in_its_own_process_makes_the_same_epochs(fitted, data, tmp_path):
     whole, directory, _ = fitted("painn")
     fit = PAINN.fit(make_job(data, tmp_path / "work"), PaiNNSettings(**TINY))
