@@ -105,7 +105,9 @@ def _summaries(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def matrix_table(name: str = "matrix") -> str:
     """Every model on every task."""
     head = ["task", "potential", "seeds", "ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
-    head += ["OOD relative energy", "MD complete", "NVE drift"]
+    head += ["OOD relative energy"]
+    with_md = any(cell["test"]["md"] for cell in cells(name))
+    head += ["MD complete", "NVE drift"] if with_md else []
     rows: Rows = []
     for task in record(name)["tasks"]:
         models = [model for model in record(name)["models"] if cells(name, model, task)]
@@ -120,9 +122,11 @@ def matrix_table(name: str = "matrix") -> str:
                 over_seeds([value(cell, side, key) for cell in found], 2)
                 for side, key in (("id", ENERGY), ("ood", ENERGY), ("ood", RELATIVE))
             ]
+            if seeds == MISSING:  # energies of another zero
+                energies[:2] = [MISSING, MISSING]
             shown = f"`{task}`" if not place else ""
             row = [shown, f"`{model}`", seeds, *numbers, ratio(line_of(name, task, model))]
-            rows.append([*row, *energies, *dynamics(found)])
+            rows.append([*row, *energies, *(dynamics(found) if with_md else ())])
     return markdown(head, rows)
 
 
@@ -205,8 +209,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "length-base": lambda: length_table("length/base"),
     "length-augmented": lambda: length_table("length/augmented"),
     "frames": lambda: option_table(["frames"], "frames", "length/base"),
-    "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base"),
-    "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base"),
     "bonds": bond_table,
 }
 """Name of each table -> what makes it."""
