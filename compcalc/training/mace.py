@@ -207,9 +207,12 @@ def _epochs(job: Job, settings: MACESettings, began: float) -> int:
         job.on_progress(Progress(0, settings.epochs, "timing the first steps"))
         place = job.directory / "pace"
         arguments = command_line(settings, job.split, job.atomic_energies, place, job.seed)
+        timed = time.monotonic()
         seconds = Program(place, job.seed).epoch_seconds(arguments, _steps_an_epoch(job, settings))
+        # The program starts twice more: to train, and to write the model of the best epoch.
+        spent = time.monotonic() - began + 2.0 * (time.monotonic() - timed)
         shutil.rmtree(place)
-        epochs = epochs_within(PLANNED * job.minutes, seconds, settings.epochs, time.monotonic() - began)
+        epochs = epochs_within(PLANNED * job.minutes, seconds, settings.epochs, spent)
         kept.write_text(json.dumps({"epochs": epochs, "epoch_seconds": round(seconds, 3)}))
     return int(json.loads(kept.read_text())["epochs"])
 
