@@ -85,21 +85,11 @@ def ratio(row: Mapping[str, Any] | None) -> str:
     return f"{row['ood_id_ratio']:.2f} ({low:.2f}–{high:.2f})"
 
 
-def dynamics(found: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Runs that completed of those that count, and the median NVE drift, over seeds."""
-    runs = [run for cell in found for run in (cell["test"]["md"] or {}).get("runs", [])]
-    if not runs:
+def dynamics(row: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Of a leaderboard's row: runs that completed of those that count, and the median NVE drift."""
+    if row is None or not row["n_physical"]:
         return MISSING, MISSING
-    physical = ("completed", "bond_broken", "bond_formed", "proton_transfer", "exploded", "non_finite")
-    counted = [run for run in runs if run["outcome"] in physical]
-    stable = sum(run["outcome"] == "completed" for run in counted)
-    drifts = [m["nve"]["median_drift_mev_per_atom_per_ps"] for m in _summaries(found) if "nve" in m]
-    known = [drift for drift in drifts if drift is not None]
-    return f"{stable}/{len(counted)}", f"{mean(known):.3f}" if known else MISSING
-
-
-def _summaries(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [cell["test"]["md"]["summary"] for cell in found if cell["test"]["md"]]
+    return f"{row['n_stable']}/{row['n_physical']}", number(row["median_drift_mev_per_atom_per_ps"], 3)
 
 
 def matrix_table(name: str = "matrix") -> str:
@@ -126,7 +116,7 @@ def matrix_table(name: str = "matrix") -> str:
                 energies[:2] = [MISSING, MISSING]
             shown = f"`{task}`" if not place else ""
             row = [shown, f"`{model}`", seeds, *numbers, ratio(line_of(name, task, model))]
-            rows.append([*row, *energies, *(dynamics(found) if with_md else ())])
+            rows.append([*row, *energies, *(dynamics(line_of(name, task, model)) if with_md else ())])
     return markdown(head, rows)
 
 

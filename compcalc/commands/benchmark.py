@@ -1,5 +1,6 @@
 """`compcalc benchmark`: the matrix trained and tested, with its progress, leaderboards and one file for programs."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ from compcalc.commands.compare import make_boards, print_boards
 from compcalc.commands.following import Shown
 from compcalc.commands.progress import run_bars
 from compcalc.commands.trainings import FollowedTrainings
+from compcalc.errors import RunDirectoryError
 from compcalc.execution.run_directory import RunDirectory, write_json
 from compcalc.pipeline import RunSettings, read_input, run_all
+from compcalc.reference.dataset import DataSet
 from compcalc.report.comparison import Board
 from compcalc.report.comparison.page import write_page
 from compcalc.report.comparison.plain import plain_boards
 from compcalc.report.wording import plural, printable
+from compcalc.tasks import get_task
+from compcalc.training.folder import REQUEST
 
 COMPLETE, WITH_FAILURES = 0, 3
 """Exit codes."""
@@ -65,7 +70,9 @@ def benchmark(matrix: Matrix, sizes: Sizes, command: str, console: Console | Non
     settings = {cell: _settings(cell, sizes) for cell in cells}
     for cell in {(cell.task, cell.variant): cell for cell in cells}.values():
         read_input(settings[cell])  # whatever cannot be tested is said before hours of training
-    failed = _train([cell for cell in cells if cell.seed is not None], sizes, console)
+    trained = [cell for cell in cells if cell.seed is not None]
+    _refuse_other_trainings(trained, sizes)
+    failed = _train(trained, sizes, console)
     tested = _test({cell: settings[cell] for cell in cells if cell not in failed}, matrix.out, command, console)
     boards = _boards(tested, matrix.out)
     record = make_record(matrix, sizes.plain(), failed, tested, command, plain_boards(boards))
@@ -77,6 +84,26 @@ def benchmark(matrix: Matrix, sizes: Sizes, command: str, console: Console | Non
     _say_left_out(left_out, console)
     _say(console, f"Everything in one file: {matrix.out / RECORD}")
     return WITH_FAILURES if left_out else COMPLETE
+
+
+def _refuse_other_trainings(cells: Sequence[Cell], sizes: Sizes) -> None:
+    """Refuse to take models for those asked for that were trained with another budget or on other data.
+
+    Raises:
+        RunDirectoryError: there is such a model.
+    """
+    data = DataSet(sizes.data)
+    for cell in (cell for cell in cells if cell.card() is not None):
+        request = json.loads((cell.folder / REQUEST).read_text())
+        train = list(get_task(cell.task, cell.variant).train)
+        asked = {"budget (minutes)": (request.get("minutes"), sizes.minutes)}
+        asked["hash of the training data"] = (request["data"]["hash"], data.fingerprint(train, "A"))
+        for what, (there, here) in asked.items():
+            if there != here:
+                raise RunDirectoryError(
+                    f"{cell.folder} holds a model trained otherwise: {what} is {there!r} there and {here!r} here. "
+                    "Choose another directory with --out, or delete this one."
+                )
 
 
 def _settings(cell: Cell, sizes: Sizes) -> RunSettings:
