@@ -11,6 +11,7 @@ import pickle
 import resource
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -64,9 +65,30 @@ def signals_held() -> Iterator[None]:
         # Started here, the tracker does not die with the terminal; to start it lifts a part of the mask.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-        yield
+        with _handlers_put_off():
+            yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _handlers_put_off() -> Iterator[None]:
+    """The mask is that of one thread: where another one takes a signal, Python calls its handler in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: dict[int, None] = {}
+    handlers = {each: signal.getsignal(each) for each in _HELD}
+    put_off = {each: handler for each, handler in handlers.items() if callable(handler)}
+    for each in put_off:
+        signal.signal(each, lambda number, _frame: came.update({number: None}))
+    try:
+        yield
+    finally:
+        for each, handler in put_off.items():
+            signal.signal(each, handler)
+        for number in came:
+            signal.raise_signal(number)  # handled once the mask is lifted
 
 
 def start(setup: Setup) -> None:
