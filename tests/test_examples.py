@@ -50,7 +50,7 @@ def test_own_molecules(tmp_path, capsys):
 
 
 def test_compare_two_models(tmp_path, capsys):
-    load("compare_two_models.py")["main"](tmp_path / "run", ("mmff94", "mmff94:MMFF94s"))
+    load("compare_two_models.py")["main"](tmp_path / "run", ("mmff94", "mmff94:MMFF94s"), task="length")
     _, known, unseen, paired, verdict = capsys.readouterr().out.splitlines()
     first, second = map(float, unseen.split()[-2:])
     assert float(paired.partition(": ")[2].split()[0]) == pytest.approx(second - first, abs=0.11)
@@ -68,6 +68,7 @@ def test_train_a_mace(tmp_path, capsys):
     assert (tmp_path / "run/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_cluster_run(tmp_path, capsys):
     pytest.importorskip("distributed")
     load("cluster_run.py")["main"](tmp_path / "run")

@@ -30,6 +30,7 @@ def record(tmp_path):
     return json.loads((tmp_path / "b/benchmark.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_seeds_of_a_model_stand_in_one_row_beside_a_potential(run, tmp_path):
     code, out = run("--models", "linear,mmff94", "--tasks", "length", "--seeds", "0,1")
     assert code == 0

@@ -108,6 +108,7 @@ def test_groups_and_work_that_is_defined_in_the_users_own_script(tmp_path, worke
     assert [store.read(unit).meta for unit in units] == [{"x": k, "together": 3 if k < 3 else 2} for k in range(5)]
 
 
+@pytest.mark.slow
 def test_whatever_a_potential_does_costs_its_unit_and_no_dask_worker(tmp_path, workers):
     before = worker_pids(workers)
     faults = {

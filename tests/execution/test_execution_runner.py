@@ -403,7 +403,13 @@ def _start_script(tmp_path: Path, sleep: float) -> subprocess.Popen:
     script = tmp_path / "script.py"
     units = f"[Unit('quick', ('ok', 0), 'h'), Unit('slow', ('hang', {sleep}), 'h')]"
     script.write_text(SCRIPT.format(tests=str(Path(work.__file__).parent), out=str(tmp_path), units=units))
-    return subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which the background ignores
+    )
 
 
 def test_workers_are_spawned_not_forked(tmp_path):

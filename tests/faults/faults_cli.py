@@ -97,7 +97,9 @@ def _serve() -> None:
 def _become(request: dict) -> None:
     """Make this process the command that was asked for."""
     os.setsid()
+    # As in a terminal, also where the tests were started in the background or under nohup.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for which in request["ignore"]:
         signal.signal(which, signal.SIG_IGN)
     os.environ.update(request["environment"])

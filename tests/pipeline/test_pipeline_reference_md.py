@@ -1,5 +1,6 @@
 """Dynamics of the reference method beside a potential's: shared, resumed, planned, compared, and failures said."""
 
+import copy
 import csv
 import json
 import shutil
@@ -114,11 +115,21 @@ def test_the_reference_as_a_potential_is_like_itself(tmp_path, sparse_preset):
 # Work units of the directory
 
 
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """Where the run that several tests begin with is kept, and what it gave: empty until one of them has made it."""
+    return tmp_path_factory.mktemp("computed"), []
+
+
 @pytest.fixture
-def shared(tiny_task, tiny_preset, tiny_data, tmp_path):
-    """Two potentials on one task, each beside the method of the data."""
+def shared(tiny_task, tiny_preset, tiny_data, tmp_path, computed):
+    """Two potentials on one task, each beside the method of the data; a copy for each test."""
+    folder, done = computed
     both = [settings(tiny_data, spec, only="md", reference_replicas=1) for spec in ("mmff94", "tblite:GFN1-xTB")]
-    return tmp_path / "run", run_all(both, tmp_path / "run"), both
+    if not done:
+        done.append(run_all(both, folder / "run"))
+    shutil.copytree(folder / "run", tmp_path / "run")
+    return tmp_path / "run", copy.deepcopy(done[0]), both
 
 
 def test_potentials_share_the_runs_of_the_reference(shared, tiny_data):

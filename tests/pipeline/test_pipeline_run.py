@@ -1,9 +1,11 @@
 """The whole chain on three small molecules: outputs, the truth test, repetition, resuming."""
 
+import copy
 import csv
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,10 +34,20 @@ def settings(tiny_data, spec="tblite:GFN2-xTB", **options):
     return RunSettings(spec, "length", data=tiny_data, **{"workers": 0, **options})
 
 
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """Where the run that most tests begin with is kept, and what it gave: empty until one of them has made it."""
+    return tmp_path_factory.mktemp("computed"), []
+
+
 @pytest.fixture
-def xtb_run(tiny_data, tmp_path):
-    out = tmp_path / "run"
-    return out, run(settings(tiny_data), out, command="compcalc run tblite:GFN2-xTB --task length")
+def xtb_run(tiny_data, tmp_path, computed):
+    """A finished run, a copy for each test."""
+    folder, done = computed
+    if not done:
+        done.append(run(settings(tiny_data), folder / "run", command="compcalc run tblite:GFN2-xTB --task length"))
+    shutil.copytree(folder / "run", tmp_path / "run")
+    return tmp_path / "run", copy.deepcopy(done[0])
 
 
 def test_the_reference_method_has_no_error(xtb_run):
@@ -140,6 +152,7 @@ def test_dynamics_of_the_reference_method_are_stable(xtb_run):
     assert runs[0]["fluctuation_mev_per_atom"] < 0.3 < runs[0]["kinetic_spread_mev_per_atom"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_metrics_on_any_number_of_workers(xtb_run, tiny_data, tmp_path):
     _, first = xtb_run
     second = run(settings(tiny_data, workers=2), tmp_path / "again")
@@ -266,6 +279,7 @@ def test_one_bad_molecule_costs_itself_alone(springs, tiny_data, tmp_path):
     assert (summary["n_physical"], summary["n_other"]) == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_an_outcome(springs, tiny_data, tmp_path):
     done = run(settings(tiny_data, f"{springs}?fault=exit&on=14", workers=2), tmp_path / "run")
     assert {run["outcome"] for run in done["metrics"]["md"]["runs"]} == {"crashed"}
