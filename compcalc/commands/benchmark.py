@@ -1,6 +1,5 @@
 """`compcalc benchmark`: the matrix trained and tested, with its progress, leaderboards and one file for programs."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,9 @@ from compcalc.report.comparison.page import write_page
 from compcalc.report.comparison.plain import plain_boards
 from compcalc.report.wording import plural, printable
 from compcalc.tasks import get_task
-from compcalc.training.folder import REQUEST
+from compcalc.training.catalogue import get_architecture
+from compcalc.training.folder import differences_from
+from compcalc.training.request import make_request
 
 COMPLETE, WITH_FAILURES = 0, 3
 """Exit codes."""
@@ -87,23 +88,22 @@ def benchmark(matrix: Matrix, sizes: Sizes, command: str, console: Console | Non
 
 
 def _refuse_other_trainings(cells: Sequence[Cell], sizes: Sizes) -> None:
-    """Refuse to take models for those asked for that were trained with another budget or on other data.
+    """Refuse to take models for those asked for that were trained with another budget, other settings or other data.
 
     Raises:
         RunDirectoryError: there is such a model.
     """
     data = DataSet(sizes.data)
     for cell in (cell for cell in cells if cell.card() is not None):
-        request = json.loads((cell.folder / REQUEST).read_text())
-        train = list(get_task(cell.task, cell.variant).train)
-        asked = {"budget (minutes)": (request.get("minutes"), sizes.minutes)}
-        asked["hash of the training data"] = (request["data"]["hash"], data.fingerprint(train, "A"))
-        for what, (there, here) in asked.items():
-            if there != here:
-                raise RunDirectoryError(
-                    f"{cell.folder} holds a model trained otherwise: {what} is {there!r} there and {here!r} here. "
-                    "Choose another directory with --out, or delete this one."
-                )
+        architecture, task = get_architecture(str(cell.model.architecture)), get_task(cell.task, cell.variant)
+        asked = make_request(
+            architecture, cell.model.settings, task, data, int(cell.seed or 0), sizes.minutes, cell.model.frames
+        )
+        for what, there, here in differences_from(cell.folder, asked.content):
+            raise RunDirectoryError(
+                f"{cell.folder} holds a model trained otherwise: {what} is {there!r} there and {here!r} here. "
+                "Choose another directory with --out, or delete this one."
+            )
 
 
 def _settings(cell: Cell, sizes: Sizes) -> RunSettings:

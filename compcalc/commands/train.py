@@ -2,12 +2,11 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.data import chemical_symbols
 from rich.console import Console
 
 from compcalc.calculators import get_calculator
@@ -23,7 +22,8 @@ from compcalc.training.architecture import Fit, Job, Progress
 from compcalc.training.card import FittedModel
 from compcalc.training.catalogue import get_architecture
 from compcalc.training.folder import TrainingFolder, folder_name
-from compcalc.training.split import TrainingSplit, training_split
+from compcalc.training.request import Request, make_request
+from compcalc.training.split import TrainingSplit
 from compcalc.units import SECONDS_PER_MINUTE
 
 OVERRUN = 1.1
@@ -58,45 +58,28 @@ def train_seeds(
     """
     architecture, task, dataset = get_architecture(name), get_task(task_name, variant), DataSet(data)
     architecture.refuse_missing()
-    settings, depends = architecture.prepare(settings, _elements(task, dataset))
     found = []
     for seed in seeds:
-        split = training_split(task, dataset, seed, frames)
-        request = {
-            "architecture": name,
-            "settings": asdict(settings),
-            "task": task.name,
-            "seed": seed,
-            "data": {"method": dataset.description.get("method"), "hash": dataset.fingerprint(list(task.train), "A")},
-            "frames": dict(zip(("train", "validation"), split.count(), strict=True)),
-            "minutes": minutes,
-            **depends,
-        }
-        place = out / folder_name(name, settings, task.task, task.variant, seed, frames)
-        folder = TrainingFolder(place, architecture, request)
+        request = make_request(architecture, settings, task, dataset, seed, minutes, frames)
+        place = out / folder_name(name, request.settings, task.task, task.variant, seed, frames)
+        folder = TrainingFolder(place, architecture, request.content)
         with folder.open():
             record = folder.finished()
             if record is not None:
                 console.print(f"{folder.path}: finished before")
             else:
-                record = _train(folder, settings, task, dataset, split, command, console)
+                record = _train(folder, request, task, dataset, command, console)
         _say(record, folder, task, console)
         found.append(record)
     _say_spread(found, console)
     return found
 
 
-def _elements(task: Task, dataset: DataSet) -> set[str]:
-    """Symbols of the training molecules' elements."""
-    return {chemical_symbols[z] for molecule in task.train for z in dataset.frames(molecule, "A").numbers}
-
-
 def _train(
     folder: TrainingFolder,
-    settings: Any,
+    request: Request,
     task: Task,
     dataset: DataSet,
-    split: TrainingSplit,
     command: str,
     console: Console,
 ) -> FittedModel:
@@ -112,14 +95,15 @@ def _train(
             words = f"training; {progress.words}" if progress.words else "training"
             bar.update(row, completed=progress.done, total=progress.total, description=words)
 
-        request = folder.request
-        job = Job(split, dataset.atomic_energies, folder.path, request["seed"], told, request["minutes"])
-        fit, seconds = folder.fit(job, settings)
+        job = Job(
+            request.split, dataset.atomic_energies, folder.path, folder.request["seed"], told, folder.request["minutes"]
+        )
+        fit, seconds = folder.fit(job, request.settings)
     if (minutes := folder.request["minutes"]) is not None and seconds > SECONDS_PER_MINUTE * minutes * OVERRUN:
         words = f"the fit took {seconds / SECONDS_PER_MINUTE:.1f} min of a budget of {minutes:g} min"
         fit = replace(fit, notes=(*fit.notes, words))
     with console.status("evaluating on ID and OOD test frames"):
-        record = _evaluated(_record(folder, fit, seconds, task, command), folder, split, task, dataset)
+        record = _evaluated(_record(folder, fit, seconds, task, command), folder, request.split, task, dataset)
     folder.finish(record)
     return record
 

@@ -20,6 +20,7 @@ from compcalc.calculators.model_file import file_hash
 from compcalc.errors import RunDirectoryError
 from compcalc.training.architecture import Architecture, Fit, Job, Progress
 from compcalc.training.card import FittedModel
+from compcalc.training.request import differences
 
 CARD, REQUEST, FIT = "card.json", "request.json", "fit.json"
 PROGRESS = "seconds.json"
@@ -44,8 +45,7 @@ class TrainingFolder:
 
     def __init__(self, path: Path, architecture: Architecture, request: Mapping[str, Any]):
         self.path, self.architecture = path, architecture
-        # As it will be read: tuples are lists in JSON.
-        self.request = json.loads(json.dumps(request))
+        self.request = _as_read(request)
         self.model = path / architecture.file.format(name=path.name)
 
     @property
@@ -140,8 +140,7 @@ class TrainingFolder:
             if strange:
                 raise RunDirectoryError(f"{self.path} holds other files ({strange[0]}). Choose another with --out.")
             return
-        before = _read(request)
-        for what, there, here in _differences(before, self.request):
+        for what, there, here in differences_from(self.path, self.request):
             raise RunDirectoryError(
                 f"{self.path} holds another training: {what} is {there!r} there and {here!r} here. Choose another "
                 "directory with --out, or delete this one."
@@ -178,6 +177,20 @@ class _Watch:
         return round(self.before + time.perf_counter() - self._started, 2)
 
 
+def differences_from(folder: Path, request: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Name and both values, there and here, of everything in which the training in a folder is another one.
+
+    Raises:
+        RunDirectoryError: what was asked for there cannot be read.
+    """
+    return list(differences(_read(folder / REQUEST), _as_read(request)))
+
+
+def _as_read(request: Mapping[str, Any]) -> dict[str, Any]:
+    """As it will be read: tuples are lists in JSON."""
+    return dict(json.loads(json.dumps(request)))
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write strict JSON whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
@@ -190,13 +203,3 @@ def _read(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} cannot be read ({error}). Delete {path.parent} and train again.") from error
-
-
-def _differences(before: Mapping, now: Mapping, prefix: str = ""):
-    """Name and both values of each entry that differs."""
-    for key in sorted({*before, *now}):
-        there, here = before.get(key), now.get(key)
-        if isinstance(there, dict) and isinstance(here, dict):
-            yield from _differences(there, here, f"{prefix}{key}.")
-        elif there != here:
-            yield f"{prefix}{key}", there, here

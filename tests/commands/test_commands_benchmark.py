@@ -61,9 +61,6 @@ def test_two_seeds_of_a_model_stand_in_one_row_beside_a_potential(run, tmp_path)
     assert (tmp_path / "b/models/linear/linear-length-base-0/card.json").stat().st_mtime_ns == before
     assert [cell["model"] for cell in record(tmp_path)["cells"]] == ["linear", "linear"]
 
-    code, out = run("--models", "linear", "--tasks", "length", "--budget", "3")
-    assert code == 2 and "holds a model trained otherwise: budget (minutes) is None there and 3.0 here" in out
-
 
 def test_a_training_that_fails_is_a_cell_with_its_cause(run, tmp_path):
     code, out = run("--models", "linear?frames=1000,linear", "--tasks", "length")
@@ -74,6 +71,13 @@ def test_a_training_that_fails_is_a_cell_with_its_cause(run, tmp_path):
     assert (failed["state"], failed["training"], failed["test"]) == ("failed", None, None)
     assert "1000 were asked for" in failed["cause"]
     assert good["state"] == "trained" and good["test"]["static"]["ratio"]["value"] > 0
+
+    code, out = run("--models", "linear", "--tasks", "length", "--budget", "3")
+    assert code == 2 and "holds a model trained otherwise: minutes is None there and 3.0 here" in out
+    path = tmp_path / "b/models/linear/linear-length-base-0/request.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": {"ridge": 0.5}}))
+    code, out = run("--models", "linear", "--tasks", "length")  # as after a version with another default
+    assert code == 2 and "holds a model trained otherwise: settings.ridge is 0.5 there and None here" in out
 
 
 @pytest.mark.parametrize(
