@@ -137,8 +137,9 @@ def _test(
     if not settings:
         return {}
     names = {cell: read_input(one).name for cell, one in settings.items()}
+    called = {cell.spec: cell.name if cell.seed is not None else cell.model.text for cell in settings}
     with run_bars(console) as bars:
-        progress = Shown(console, bars).progress()
+        progress = Shown(console, bars, names=called).progress()
         done = run_all(list(settings.values()), out / RUNS, command=command, progress=progress)
     return {cell: {"name": names[cell], **done[names[cell]]} for cell in settings}
 
@@ -147,7 +148,8 @@ def _boards(tested: Mapping[Cell, Mapping[str, Any]], out: Path) -> list[Board]:
     directory = RunDirectory(out / RUNS)
     good = {cell: directory.outputs(one["name"]) for cell, one in tested.items() if "error" not in one}
     rows = {folder: cell.model.text for cell, folder in good.items()}
-    return make_boards(list(rows), pool=True, rows=rows) if rows else []
+    several = len({cell.seed for cell in good if cell.seed is not None}) > 1
+    return make_boards(list(rows), pool=several, rows=rows) if rows else []
 
 
 def _say_left_out(left_out: Mapping[Cell, str], console: Console) -> None:

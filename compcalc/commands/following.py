@@ -36,12 +36,19 @@ class Shown:
         bars: of `run_bars`.
         warnings: for what a user should know; the same console as a rule.
         clock: gives the time, s.
+        names: what a potential is called, by its spec; one without is called by that.
     """
 
     def __init__(
-        self, console: Console, bars: Bars, warnings: Console | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        bars: Bars,
+        warnings: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        names: Mapping[str, str] | None = None,
     ):
         self._console, self._bars, self._warnings, self._clock = console, bars, warnings or console, clock
+        self._names = names or {}
         self._reports = None
         self._loading = bars.add_task("loading", total=1, units="", pace="")
         self._tasks: dict[str, int] = {}
@@ -81,7 +88,7 @@ class Shown:
 
     def _potential(self, spec: str, place: int, total: int) -> None:
         if total > 1:
-            text = Text(printable(f"[{place}/{total}] {spec}"))
+            text = Text(printable(f"[{place}/{total}] {self._names.get(spec, spec)}"))
             self._console.print(text, style="bold", highlight=False, soft_wrap=True)
 
     def _writing(self, done: int, total: int) -> None:
