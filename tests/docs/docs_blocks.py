@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "examples/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "bash", "yaml", "json", "toml", "text"}
 
-_MARK = re.compile(r"<!-- (not run|slow): (.+) -->")
+_MARK = re.compile(r"<!-- (not run|slow|small|same): (.+) -->")
+_CODE = re.compile(r"<!-- ends with (\d+): .+ -->")
 _FILE = re.compile(r"# ([\w-]+\.(?:py|yaml|yml))\b")
 _INDENTED = re.compile(r" {4}\S")
 
@@ -23,8 +24,9 @@ class Block:
         line: of the opening fence.
         language: that follows the fence; empty where none does.
         text: what stands in it.
-        mark: `not run` or `slow`, from a comment on the line before; empty where there is none.
+        mark: `not run`, `slow`, `small` or `same`, from a comment before the block; empty where there is none.
         reason: what the comment says.
+        code: exit code of the last command, from such a comment; 0 where there is none.
     """
 
     page: str
@@ -33,6 +35,7 @@ class Block:
     text: str
     mark: str = ""
     reason: str = ""
+    code: int = 0
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -61,7 +64,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def blocks_in(text: str, page: str) -> list[Block]:
-    blocks, marked, opened = [], ("", ""), None
+    blocks, marked, opened = [], {}, None
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         if line.lstrip().startswith("```"):
@@ -70,11 +73,19 @@ def blocks_in(text: str, page: str) -> list[Block]:
             else:
                 start, language, comment, indent = opened
                 inner = "".join(f"{each[indent:]}\n" for each in lines[start : number - 1])
-                blocks.append(Block(page, start, language, inner, *comment))
+                blocks.append(Block(page, start, language, inner, **comment))
                 opened = None
-        mark = _MARK.fullmatch(line.strip())
-        marked = mark.groups() if mark else ("", "")
+        said = _said(line.strip())
+        marked = marked | said if said else {}
     return blocks
+
+
+def _said(line: str) -> dict[str, str | int]:
+    """What a comment says of the block that follows; nothing where the line is no such comment."""
+    if mark := _MARK.fullmatch(line):
+        return {"mark": mark[1], "reason": mark[2]}
+    code = _CODE.fullmatch(line)
+    return {"code": int(code[1])} if code else {}
 
 
 def indented_blocks(text: str) -> list[int]:

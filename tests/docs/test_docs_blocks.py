@@ -1,8 +1,14 @@
 """Every code block of the documentation: Python is run, command lines are parsed and the quick ones run, data read.
 
 The blocks of a page are run in order, in one folder and one namespace. A block whose first line names a file, such as
-`# my_lj.py`, is written under that name, too. A comment on the line before a block, which no reader sees, says that it
-is not run, or only among the slow tests, and why: <!-- not run: needs a cluster -->, <!-- slow: minutes of dynamics -->
+`# my_lj.py`, is written under that name, too. Comments on the lines before a block, which no reader sees, say what else
+becomes of it, and why:
+
+<!-- slow: minutes of dynamics -->      run as it is among the slow tests
+<!-- small: an hour of training -->     run among the slow tests in a small world, see `test_docs_small`
+<!-- same: docs/benchmark.md -->        the same block is run there
+<!-- not run: needs two machines -->    only read
+<!-- ends with 3: a molecule is left out -->   the exit code of the last command, where it is not 0
 """
 
 import ast
@@ -38,17 +44,17 @@ def test_command_lines_could_be_given(page):
 
 @every_page
 def test_blocks_run(page, tmp_path, monkeypatch):
-    run_page(page, ("not run", "slow"), tmp_path, monkeypatch)
+    run_page(page, ("",), tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if any(b.mark == "slow" for b in blocks_of(p))], ids=name_of)
 def test_slow_blocks_run(page, tmp_path, monkeypatch):
-    run_page(page, ("not run",), tmp_path, monkeypatch)
+    run_page(page, ("", "slow"), tmp_path, monkeypatch)
 
 
-def run_page(page, left_out: tuple[str, ...], folder, monkeypatch) -> None:
-    """Run the blocks of a page, those with a mark in `left_out` excepted, which are only read."""
+def run_page(page, marks: tuple[str, ...], folder, monkeypatch) -> None:
+    """Run the blocks of a page with a mark in `marks`; the others are only read."""
     monkeypatch.chdir(folder)
     (folder / "examples").symlink_to(ROOT / "examples")
     blocks = blocks_of(page)
@@ -57,7 +63,7 @@ def run_page(page, left_out: tuple[str, ...], folder, monkeypatch) -> None:
             (folder / block.file).write_text(block.text)
     namespace = {"__name__": "page"}
     for block in blocks:
-        if block.language == "bash" and block.mark not in left_out:
+        if block.language == "bash" and block.mark in marks:
             for words in block.commands:
                 run_command(words, monkeypatch)
         elif block.language in READERS:
@@ -65,7 +71,7 @@ def run_page(page, left_out: tuple[str, ...], folder, monkeypatch) -> None:
 
 
 def run_python(block: Block, namespace: dict) -> None:
-    """Run a block; of one that is not run, what it imports of compcalc has to exist."""
+    """Run a block; of one with a mark, what it imports of compcalc has to exist."""
     tree = ast.parse(block.text)
     if block.mark:
         tree.body = [node for node in tree.body if isinstance(node, ast.ImportFrom) and "compcalc" in node.module]
@@ -80,8 +86,6 @@ def read_yaml(block: Block, _namespace: dict) -> None:
     path.write_text(block.text)
     (load_preset if "protocols" in yaml.safe_load(block.text) else read_cluster_file)(path)
 
-
-PYTHON = ("not run", "python")
 
 READERS = {
     "python": run_python,
@@ -100,18 +104,31 @@ def run_command(words: list[str], monkeypatch) -> None:
     assert call(words[1:]) in ((0, 1) if words[1] == "check" else (0,)), words
 
 
+def test_marks_are_of_blocks_that_they_suit():
+    blocks = [block for page in PAGES for block in blocks_of(page)]
+    run = {(block.page, block.text) for block in blocks if block.mark in ("", "slow", "small")}
+    for block in blocks:
+        allowed = {"python": {"", "small", "not run"}, "bash": {"", "slow", "small", "same", "not run"}}
+        assert block.mark in allowed.get(block.language, {""}), block
+        assert block.mark != "same" or (block.reason, block.text) in run, f"{block} is not run on {block.reason}"
+        assert not block.code or block.mark in ("small", "not run"), f"{block}: only small blocks may fail"
+
+
 def test_blocks_that_are_not_run():
     """Says in the summary of the tests how many blocks are not run, and why."""
     blocks = [block for page in PAGES for block in blocks_of(page) if block.language != "text"]
-    marked = [block for block in blocks if block.mark]
-    assert not [str(block) for block in marked if block.language != "bash" and (block.mark, block.language) != PYTHON]
-    reasons = Counter(f"{block.mark}: {block.reason}" for block in marked)
+    marks = Counter(block.mark for block in blocks)
+    reasons = Counter(block.reason for block in blocks if block.mark == "not run")
     listing = "; ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
-    pytest.skip(f"{len(marked)} of {len(blocks)} code blocks are only read here: {listing}")
+    pytest.skip(
+        f"of {len(blocks)} code blocks {marks['not run']} are only read: {listing}. The slow tests run {marks['slow']} "
+        f"as they are and {marks['small']} in a small world, {marks['same']} of them on two pages."
+    )
 
 
 PAGE = """
-<!-- not run: too long -->
+<!-- small: too long -->
+<!-- ends with 3: it fails -->
 ```bash
 compcalc run mmff94 \\
     --task length > out &
@@ -132,10 +149,11 @@ Text.
 
 def test_the_collector_finds_what_a_page_holds():
     first, second = blocks_in(PAGE, "page.md")
-    assert (first.language, first.mark, first.reason, first.line) == ("bash", "not run", "too long", 3)
+    assert (first.language, first.mark, first.reason, first.code) == ("bash", "small", "too long", 3)
+    assert first.line == 4
     assert first.commands == [["compcalc", "run", "mmff94", "--task", "length"]]
-    assert (second.text, second.file, second.mark) == ("# one.py\nx = 1\n", "one.py", "")
-    assert indented_blocks(PAGE) == [17]
+    assert (second.text, second.file, second.mark, second.code) == ("# one.py\nx = 1\n", "one.py", "", 0)
+    assert indented_blocks(PAGE) == [18]
 
 
 @pytest.mark.parametrize(
