@@ -6,6 +6,7 @@ test fails while one of them is not what the records give.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -120,6 +121,34 @@ def matrix_table(name: str = "matrix") -> str:
     return markdown(head, rows)
 
 
+def dynamics_table(names: Sequence[str]) -> str:
+    """What became of the MD runs on the unseen molecules, out of several records of the same tasks."""
+    rows: Rows = []
+    for task in record(names[0])["tasks"]:
+        models = [(name, model) for name in names for model in record(name)["models"] if cells(name, model, task)]
+        for place, (name, model) in enumerate(models):
+            found = [cell["test"]["md"]["summary"] for cell in cells(name, model, task)]
+            numbers = [_completed([summary[protocol] for summary in found]) for protocol in ("nve", "nvt")]
+            drifts = [summary["nve"]["median_drift_mev_per_atom_per_ps"] for summary in found]
+            shown = f"`{task}`" if not place else ""
+            rows.append([shown, f"`{model}`", *numbers, over_seeds(drifts, 4), _ends(found)])
+    return markdown(["task", "potential", "NVE complete", "NVT complete", "NVE drift", "how the others ended"], rows)
+
+
+def _completed(summaries: Sequence[Mapping[str, Any]]) -> str:
+    return f"{sum(one['n_stable'] for one in summaries)}/{sum(one['n_physical'] for one in summaries)}"
+
+
+def _ends(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
+    """`bond_formed 2, exploded 1` over protocols and seeds."""
+    counts: Counter[str] = Counter()
+    for summary in found:
+        for protocol in ("nve", "nvt"):
+            counts.update(summary[protocol]["outcomes"])
+    counts.pop("completed", None)
+    return ", ".join(f"`{outcome}` {count}" for outcome, count in counts.most_common()) or MISSING
+
+
 def tau_table(name: str = "matrix") -> str:
     """Agreement of the rankings."""
     rows: Rows = []
@@ -147,6 +176,24 @@ def length_table(task: str, name: str = "matrix") -> str:
         for (molecule, split), mine in sorted(by_molecule.items())
     ]
     return markdown(["molecule", "", *(f"`{model}`" for model in models)], rows)
+
+
+def budget_table(name: str) -> str:
+    """What each model made of the same time, on one task."""
+    head = ["potential", "epochs", "minutes"]
+    head += ["ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
+    rows: Rows = []
+    (task,) = record(name)["tasks"]
+    for model in record(name)["models"]:
+        for cell in cells(name, model, task):
+            made = cell["training"]
+            epochs = made["details"].get("epochs")
+            cost = [MISSING if epochs is None else str(epochs)]
+            numbers = [number(value(cell, side, FORCE)) for side in ("id", "ood")]
+            energies = [number(value(cell, side, ENERGY), 2) for side in ("id", "ood")]
+            cost.append(number(made["training_seconds"] / 60.0))
+            rows.append([f"`{model}`", *cost, *numbers, ratio(line_of(name, task, model)), *energies])
+    return markdown(head, rows)
 
 
 def option_table(names: Sequence[str], option: str, task: str, architecture: str | None = None) -> str:
@@ -200,6 +247,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "length-augmented": lambda: length_table("length/augmented"),
     "frames": lambda: option_table(["frames"], "frames", "length/base"),
     "bonds": bond_table,
+    "dynamics": lambda: dynamics_table(["dynamics"]),
+    "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base", "mace"),
+    "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base"),
+    "architectures": lambda: budget_table("architectures"),
+    "tuned": lambda: matrix_table("tuned"),
 }
 """Name of each table -> what makes it."""
 

@@ -23,6 +23,7 @@ def _build(argument: str, *, device: str = "cpu", skin: float = 1.0) -> CheckedC
     calculator = CheckedCalculator(
         inner, f"graph-pes {Path(argument).name}", knows_charge=False, known_elements=known, dtype=dtype
     )
+    calculator.n_parameters = sum(parameter.numel() for parameter in model.parameters())
     describe(calculator, Path(argument))
     return calculator
 

@@ -19,9 +19,8 @@ from compcalc.units import MEV_PER_EV, SECONDS_PER_MINUTE
 
 LEARNING_RATE, FINE_LEARNING_RATE = 0.01, 0.001
 
-
 PLANNED = 0.95
-"""Share of a budget that epochs are planned for: the model has to be written, and later steps may be slower."""
+"""Share of a budget in which epochs are planned, and after which they are cut off: the model has to be written."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def fit_mace(job: Job, settings: MACESettings) -> Fit:
             epoch.
     """
     began = time.monotonic() - job.spent_seconds
-    deadline = float("inf") if job.minutes is None else began + SECONDS_PER_MINUTE * job.minutes
+    deadline = float("inf") if job.minutes is None else began + SECONDS_PER_MINUTE * PLANNED * job.minutes
     settings = replace(settings, epochs=_asked(job, settings))
     asked, settings = settings.epochs, replace(settings, epochs=_epochs(job, settings, began))
 

@@ -31,7 +31,7 @@ PROTOCOL = {
 REPLICAS = 2
 """Of the dynamics of a preset, at most; those of a user's own file are as they are."""
 
-CELLS = 12
+CELLS = 7
 """Of a benchmark, at most: the last tasks are left out, then the last seeds."""
 
 MEASURE_S = 1.0

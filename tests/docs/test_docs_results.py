@@ -3,8 +3,11 @@
 import importlib.util
 import json
 from pathlib import Path
+from statistics import stdev
 
 import pytest
+
+from compcalc.cli import call
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -56,5 +59,28 @@ def test_test_frames_of_a_record_are_those_that_its_data_set_has(path):
     shipped = DataSet()
     for name, hashes in content["data_sha256"].items():
         task = get_task(*name.split("/"))
-        for molecule in (*task.train, *task.ood):
+        # Dynamics alone begin from frames of the unseen molecules.
+        for molecule in task.ood if content["sizes"]["only"] == "md" else (*task.train, *task.ood):
             assert shipped.frames(molecule, "B").attributes["sha256"] == hashes[molecule.name]
+
+
+@pytest.mark.slow
+def test_a_seed_fitted_again_is_within_the_stated_spread(tmp_path):
+    """Of the force field that is fitted in seconds; digits may differ with the machine, not more than seeds do."""
+    assert call(["train", "additive", "--task", "duplication", "--seeds", "0", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "additive-duplication-base-0/card.json").read_text())["errors"]
+    cells = json.loads((DOCS / "results/matrix.json").read_text())["cells"]
+    mine = [c for c in cells if (c["model"], c["task"]) == ("additive", "duplication/base")]
+    (recorded,) = [c["training"] for c in mine if c["seed"] == 0]
+    for side in ("id_test", "ood_test"):
+        force = "force_mae_mev_per_angstrom"
+        spread = stdev(c["training"]["errors"][side][force] for c in mine)
+        assert found[side][force] == pytest.approx(recorded["errors"][side][force], abs=spread)
+
+
+def test_hashes_on_the_page_are_those_of_the_record():
+    cells = json.loads((DOCS / "results/matrix.json").read_text())["cells"]
+    page = (DOCS / "results.md").read_text()
+    for model in ("additive", "mace?steps=2700"):
+        (cell,) = [c for c in cells if (c["model"], c["task"], c["seed"]) == (model, "duplication/base", 0)]
+        assert f"`{cell['training']['sha256'][:10]}`" in page

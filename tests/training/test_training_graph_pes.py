@@ -142,6 +142,10 @@ def test_a_tiny_model_has_its_e0_its_elements_and_forces_of_its_energy(name, fit
     fit, _, _ = fitted(name)
     calculator = get_calculator(f"graph-pes:{fit.model}")
     _alone_means_e0(calculator)
+    import torch
+
+    whole = torch.load(fit.model, weights_only=False).state_dict()
+    assert 100 < calculator.n_parameters <= sum(each.numel() for each in whole.values() if torch.is_tensor(each))
     with pytest.raises(CompcalcError, match="element.*O"):
         Atoms("OH", [[0, 0, 0], [0, 0, 1]], calculator=calculator).get_potential_energy()
     frames = data.frames(TASK.ood[0], "B")
