@@ -247,7 +247,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "length-augmented": lambda: length_table("length/augmented"),
     "frames": lambda: option_table(["frames"], "frames", "length/base"),
     "bonds": bond_table,
-    "dynamics": lambda: dynamics_table(["dynamics"]),
+    "dynamics": lambda: dynamics_table(["dynamics", "dynamics-delta"]),
     "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base", "mace"),
     "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base"),
     "architectures": lambda: budget_table("architectures"),
