@@ -182,6 +182,8 @@ def budget_table(name: str) -> str:
     """What each model made of the same time, on one task."""
     head = ["potential", "epochs", "minutes"]
     head += ["ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
+    with_md = any(cell["test"]["md"] for cell in cells(name))
+    head += ["MD complete", "NVE drift"] if with_md else []
     rows: Rows = []
     (task,) = record(name)["tasks"]
     for model in record(name)["models"]:
@@ -192,7 +194,8 @@ def budget_table(name: str) -> str:
             numbers = [number(value(cell, side, FORCE)) for side in ("id", "ood")]
             energies = [number(value(cell, side, ENERGY), 2) for side in ("id", "ood")]
             cost.append(number(made["training_seconds"] / 60.0))
-            rows.append([f"`{model}`", *cost, *numbers, ratio(line_of(name, task, model)), *energies])
+            row = [f"`{model}`", *cost, *numbers, ratio(line_of(name, task, model)), *energies]
+            rows.append([*row, *(dynamics(line_of(name, task, model)) if with_md else ())])
     return markdown(head, rows)
 
 

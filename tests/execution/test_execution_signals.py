@@ -13,8 +13,8 @@ from compcalc.execution.worker import signals_held
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Are put back: a stopper that was asked to end leaves its signals ignored."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    """Are as in a terminal, and put back: a stopper that was asked to end leaves its signals ignored."""
+    before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for each, handler in before.items():
         signal.signal(each, handler)
