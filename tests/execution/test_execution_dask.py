@@ -255,6 +255,7 @@ def test_workers_are_free_again_when_a_run_is_killed(tmp_path, workers):
     assert wait_until(lambda: not any(computing(worker.pid) for worker in workers.workers))
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_dies_is_said_and_the_run_goes_on_elsewhere(tmp_path, caplog):
     units, store = [*squares(2), *commands(("ok", 0))], ResultStore(tmp_path / "store")
     with Cluster(tmp_path / "dask") as cluster:
@@ -315,6 +316,7 @@ def temporary():
     return {entry.name for entry in folder.iterdir() if entry.name.startswith(("compcalc-", "dask-"))}
 
 
+@pytest.mark.slow
 def test_a_local_cluster_grows_from_nothing_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(work.__file__).parent))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -54,7 +54,7 @@ def test_a_fault_on_one_molecule_costs_that_molecule_alone(fault, template, smal
     assert template.run("verify", out).code == 0
 
 
-@pytest.mark.parametrize("fault", _cases("exit0"))
+@pytest.mark.parametrize("fault", _cases())
 def test_a_fault_on_every_molecule_is_refused(fault, template, small, tmp_path):
     kind, cause = FAULTS[fault]
     words = cause if kind == "calculator_error" else f"{kind}: {cause}"

@@ -261,7 +261,11 @@ def test_they_are_planned(tiny_task, tiny_preset, tiny_data, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("fault", "workers", "outcome"), [("raise", 0, "calculator_error"), ("exit", 1, "crashed")], ids=["error", "crash"]
+    ("fault", "workers", "outcome"),
+    [
+        pytest.param("raise", 0, "calculator_error", id="error"),
+        pytest.param("exit", 1, "crashed", marks=pytest.mark.slow, id="crash"),
+    ],
 )
 def test_a_reference_that_fails_is_said(scaled, tmp_path, sparse_preset, fault, workers, outcome):
     asked = own("mmff94", reference=f"{scaled}?fault={fault}&after=700", workers=workers)
