@@ -31,10 +31,13 @@ class AdditiveSettings:
             chosen on the validation frames.
         ridge: weight of the prior that coefficients are zero, as a number of terms; default: chosen on the validation
             frames.
+        free_pairs: let pairs of atoms attract each other without bound where they come too close, which plain least
+            squares does wherever the training frames do not forbid it; dynamics then fall into these holes.
     """
 
     energy_weight: float | None = None
     ridge: float | None = None
+    free_pairs: bool = False
 
     def __post_init__(self):
         for name in ("energy_weight", "ridge"):
@@ -60,7 +63,9 @@ def fit_additive(job: Job, settings: AdditiveSettings) -> Fit:
 
     train = _sums(molecules, job.split.train, centres, place, elements, told, 0)
     valid = _sums(molecules, job.split.valid, centres, place, elements, told, len(molecules))
-    best = choose(train, valid, _groups(found), _counts(molecules, job.split.train, found), settings)
+    counts = _counts(molecules, job.split.train, found)
+    pairs = [] if settings.free_pairs else [index for index, (kind, *_) in enumerate(found) if kind == "pair"]
+    best = choose(train, valid, _groups(found), counts, np.array(pairs, dtype=int), settings)
     terms: dict[str, dict[str, tuple[float, ...]]] = {}
     for (kind, name, _), value in zip(found, best.coefficients, strict=True):
         types = terms.setdefault(kind, {})
@@ -87,6 +92,7 @@ def choose(
     valid: tuple[Sums, Sums],
     groups: np.ndarray,
     counts: np.ndarray,
+    positive: np.ndarray,
     settings: AdditiveSettings,
 ) -> Choice:
     """The solution with the lowest product of force and energy RMSE on the validation frames.
@@ -96,6 +102,7 @@ def choose(
         valid: the same, of the validation frames.
         groups: index of the basis function of each coefficient, (C,).
         counts: number of terms with each coefficient, (C,).
+        positive: indices of the coefficients that may not be negative, (P,).
         settings: what is not to be chosen.
     """
     weights = ENERGY_WEIGHTS if settings.energy_weight is None else (settings.energy_weight,)
@@ -103,7 +110,7 @@ def choose(
     choices = [
         Choice(solution, weight, ridge, valid[0].rmse(solution), valid[1].rmse(solution))
         for weight in weights
-        for ridge, solution in zip(ridges, solve(*train, groups, counts, weight, ridges), strict=True)
+        for ridge, solution in zip(ridges, solve(*train, groups, counts, positive, weight, ridges), strict=True)
     ]
     return min(choices, key=lambda choice: choice.force_rmse * choice.energy_rmse)
 

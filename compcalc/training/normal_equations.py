@@ -6,6 +6,10 @@ Symbols: C coefficients, F rows.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import nnls
+
+_UNDETERMINED = 1e-12
+"""Directions with less evidence than this, of the best determined one's, are lost in rounding whatever the ridge."""
 
 
 @dataclass
@@ -62,7 +66,13 @@ class Choice:
 
 
 def solve(
-    forces: Sums, energies: Sums, groups: np.ndarray, counts: np.ndarray, energy_weight: float, ridges: list[float]
+    forces: Sums,
+    energies: Sums,
+    groups: np.ndarray,
+    counts: np.ndarray,
+    positive: np.ndarray,
+    energy_weight: float,
+    ridges: list[float],
 ) -> list[np.ndarray]:
     """Minimise mean squared force error + weight x mean squared energy error + ridge, for each ridge.
 
@@ -74,6 +84,7 @@ def solve(
         energies: of the training frames, per atom.
         groups: index of the basis function of each coefficient, (C,).
         counts: number of terms in all frames with each coefficient, (C,).
+        positive: indices of the coefficients that may not be negative, (P,).
         energy_weight: see `Choice`.
         ridges: see `Choice`.
     """
@@ -83,4 +94,33 @@ def solve(
     scale = 1 / np.sqrt(np.maximum(strength, np.finfo(float).tiny)[groups])
     values, vectors = np.linalg.eigh(gram * scale[:, None] * scale)
     projected = vectors.T @ (moment * scale)
-    return [scale * (vectors @ (projected / (np.maximum(values, 0.0) + ridge))) for ridge in ridges]
+    solutions = []
+    for ridge in ridges:
+        inverse = 1 / (np.maximum(values, 0.0) + ridge)
+        inverse = np.minimum(inverse, inverse.min() / _UNDETERMINED)
+        free = vectors @ (inverse * projected)
+        solutions.append(scale * _bounded(free, vectors, inverse, positive))
+    return solutions
+
+
+def _bounded(free: np.ndarray, vectors: np.ndarray, inverse: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """The minimum of a quadratic form where some variables are not negative, from its minimum where all are free.
+
+    The best values of the other variables follow those of the bounded ones linearly, which leaves a small problem of
+    the bounded ones alone: non-negative least squares.
+
+    Args:
+        free: minimum, (C,).
+        vectors: eigenvectors of the form's matrix, (C, C).
+        inverse: inverses of its eigenvalues, (C,).
+        positive: indices of the bounded variables, (P,).
+    """
+    if not len(positive) or (free[positive] >= 0).all():
+        return free
+    covariance = (vectors * inverse) @ vectors[positive].T
+    factor = np.linalg.cholesky(covariance[positive])
+    root = np.linalg.inv(factor)
+    bounded = nnls(root, root @ free[positive])[0]
+    solution = free + covariance @ (root.T @ (root @ (bounded - free[positive])))
+    solution[positive] = bounded  # exactly
+    return solution

@@ -8,13 +8,14 @@ import pytest
 from additive_samples import only, random_parameters, terms_of
 from ase import Atoms
 from ase.build import molecule
+from ase.calculators.lj import LennardJones
 from calculator_samples import numerical_forces, rattled, rotation
 
 from compcalc.calculators import get_calculator
 from compcalc.calculators.additive.atom_types import AtomTypes
 from compcalc.calculators.additive.calculator import AdditiveCalculator, WiderTypeWarning
 from compcalc.calculators.additive.design import columns, design
-from compcalc.calculators.additive.kinds import MORSE_PER_ANGSTROM, UFF
+from compcalc.calculators.additive.kinds import MORSE_PER_ANGSTROM, PAIR_WELL, UFF, pair_monomials
 from compcalc.calculators.additive.parameters import AdditiveParameters, UnseenTermError
 from compcalc.calculators.additive.types import molecule_terms
 from compcalc.errors import DataError, InputError, UnsupportedElementError
@@ -115,18 +116,46 @@ def test_a_torsion_is_one_in_cis(tmp_path):
         assert field.get_potential_energy(atoms) == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_pair_has_its_well_where_its_elements_touch():
+def test_the_basis_functions_of_a_pair():
     atoms = peroxide()
     terms, centres = terms_of(atoms), random_parameters([atoms]).centres
-    distance, depth = UFF["H"][0], UFF["H"][1] * 0.0433641043
-    atoms.positions[3] = atoms.positions[0] + [0.0, 0.0, distance]
-    energies, forces = design(terms, atoms.positions[None], centres)
+    r0, depth = UFF["H"][0], UFF["H"][1] * 0.0433641043
     place = {column: c for c, column in enumerate(columns(terms))}
-    repulsion, dispersion = (place["pair", "near", k] for k in (0, 1))
-    assert energies[0, repulsion] == pytest.approx(depth, rel=1e-9)
-    assert energies[0, dispersion] == pytest.approx(-2 * depth, rel=1e-9)
-    assert forces[0, 11, repulsion] == pytest.approx(12 * depth / distance, rel=1e-9)
-    assert forces[0, 11, dispersion] == pytest.approx(-12 * depth / distance, rel=1e-9)
+    well, repulsion = (place["pair", "near", k] for k in (0, 1))
+
+    def at(distance):
+        atoms.positions[3] = atoms.positions[0] + [0.0, 0.0, distance]
+        energies, forces = design(terms, atoms.positions[None], centres)
+        return energies[0], forces[0, 11]
+
+    energies, pulls = at(PAIR_WELL * r0)
+    assert energies[well] == pytest.approx(-depth / PAIR_WELL**12, rel=1e-9)
+    assert pulls[well] == pytest.approx(0.0, abs=1e-9)
+    assert energies[repulsion] == pytest.approx(2 * depth / PAIR_WELL**6, rel=1e-9)
+    energies, pulls = at(r0)
+    assert energies[repulsion] == pytest.approx(2 * depth, rel=1e-9)
+    assert pulls[repulsion] == pytest.approx(12 * depth / r0, rel=1e-9)
+    assert at(0.7 * r0)[1][well] < 0 < at(0.5 * r0)[1][well]
+
+
+def test_a_pair_can_be_a_lennard_jones_potential():
+    distance = np.linspace(1.5, 6.0, 10)
+    constants = np.tile([3.0, 0.01], (10, 1))
+    values, slopes = pair_monomials(distance, constants)
+    coefficients = [1.0, 1 / PAIR_WELL**6 - 1.0]
+    argon = LennardJones(sigma=3.0 / 2 ** (1 / 6), epsilon=0.01, rc=1e6)
+    for index, r in enumerate(distance):
+        pair = Atoms("Ar2", [[0, 0, 0], [0, 0, r]], calculator=argon)
+        assert coefficients @ values[:, index] == pytest.approx(pair.get_potential_energy(), rel=1e-6)
+        assert -(coefficients @ slopes[:, index]) == pytest.approx(pair.get_forces()[1, 2], rel=1e-6)
+
+
+def test_pairs_without_negative_coefficients_repel_at_short_distance():
+    distance = np.geomspace(0.1, PAIR_WELL * 3.0, 40)
+    values, slopes = pair_monomials(distance, np.tile([3.0, 0.01], (40, 1)))
+    for coefficients in np.random.default_rng(0).exponential(size=(20, 2)):
+        assert (coefficients @ slopes < 0).all()
+        assert (coefficients @ values)[0] > 1e3
 
 
 def test_types_of_acetic_acid():
@@ -232,7 +261,7 @@ def test_the_file_gives_back_every_bit(field_file, tmp_path):
         ("drop elements", "is damaged .KeyError"),
         ("short bond", "coefficients of bond"),
         ("short kin", r"coefficients of bond C\*-O2"),
-        ('{"format": "compcalc additive force field, version 1"}', "version 1'; allowed: .*version 2'. Make one with"),
+        ('{"format": "compcalc additive force field, version 2"}', "version 2'; allowed: .*version 3'. Make one with"),
         ("nan", "finite"),
     ],
 )

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
+from scipy.optimize import lsq_linear
 from training_fields import job, labelled
 
 from compcalc.calculators import get_calculator
+from compcalc.calculators.additive.kinds import pair_monomials
+from compcalc.calculators.additive.parameters import AdditiveParameters
 from compcalc.errors import InputError
 from compcalc.training.additive import AdditiveSettings, choose, fit_additive
 from compcalc.training.normal_equations import Sums, solve
@@ -85,6 +88,30 @@ def test_a_force_field_of_the_same_terms_is_found_again(tmp_path):
     assert np.abs(new.forces).max() > 1.0
 
 
+def test_no_pair_collapses_even_where_the_labels_would_have_it(tmp_path):
+    """Of labels in which hydrogens fall into each other plain least squares finds the hole; the default has none."""
+    ethanol = {"ethanol": molecule("CH3CH2OH")}
+
+    def collapsing(atoms):
+        energy, forces = mmff94(atoms)
+        hydroxyl, others = 3, [4, 5, 6, 7, 8]
+        vectors = atoms.positions[others] - atoms.positions[hydroxyl]
+        distances = np.linalg.norm(vectors, axis=1)
+        pulls = -12 * (30.0 / distances**7)[:, None] ** 2 * vectors
+        forces[others] += pulls
+        forces[hydroxyl] -= pulls.sum(axis=0)
+        return energy - ((30.0 / distances**6) ** 2).sum(), forces
+
+    close = pair_monomials(np.array([0.3]), np.array([[3.0, 0.01]]))[0][:, 0]
+    lowest = {}
+    for free in (False, True):
+        task = job(tmp_path / str(free), ethanol, collapsing, ENERGIES)
+        pairs = AdditiveParameters.load(fitted(task, AdditiveSettings(free_pairs=free))[1].model).terms["pair"]
+        sums = [np.add(pairs[name.split()[0]], values) for name, values in pairs.items() if " " in name]
+        lowest[free] = min(close @ values for values in sums)
+    assert lowest[False] >= 0 > lowest[True]
+
+
 def test_the_same_job_gives_the_same_file(tmp_path):
     molecules = {"water": molecule("H2O")}
     files = [
@@ -120,35 +147,66 @@ def test_rows_of_some_columns_fall_into_their_places():
     np.testing.assert_array_equal(sums.moment, [0.0, 15.0, 0.0, 10.0])
 
 
-@pytest.mark.parametrize("ridge", [1e-3, 1.0, 50.0])
-def test_solve_is_ridge_regression(ridge):
+def ridge_problem(ridge: float, positive: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `solve` finds, and rows and values of the same problem for other solvers."""
     forces, a, y = random_sums(30, 4, seed=1)
     energies, b, z = random_sums(10, 4, seed=2)
     groups, counts, weight = np.array([0, 0, 1, 1]), np.array([10.0, 20.0, 5.0, 5.0]), 7.0
-    (found,) = solve(forces, energies, groups, counts, weight, [ridge])
+    (found,) = solve(forces, energies, groups, counts, np.array(positive, dtype=int), weight, [ridge])
     rows = np.concatenate([a / np.sqrt(30), b * np.sqrt(weight / 10)])
     values = np.concatenate([y / np.sqrt(30), z * np.sqrt(weight / 10)])
     diagonal = (rows**2).sum(axis=0)
     strength = np.repeat([diagonal[:2].sum() / 30, diagonal[2:].sum() / 10], 2)
     rows = np.concatenate([rows, np.diag(np.sqrt(ridge * strength))])
-    expected = np.linalg.lstsq(rows, np.concatenate([values, np.zeros(4)]), rcond=None)[0]
+    return found, rows, np.concatenate([values, np.zeros(4)])
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 1.0, 50.0])
+def test_solve_is_ridge_regression(ridge):
+    found, rows, values = ridge_problem(ridge, [])
+    np.testing.assert_allclose(found, np.linalg.lstsq(rows, values, rcond=None)[0], atol=1e-9)
+    assert found.min() < -0.01
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 1.0])
+@pytest.mark.parametrize("positive", [[0], [2, 3], [1, 2], [3, 0, 2, 1]])
+def test_bounded_coefficients_are_the_best_that_are_not_negative(ridge, positive):
+    found, rows, values = ridge_problem(ridge, positive)
+    lower = np.full(4, -np.inf)
+    lower[positive] = 0.0
+    expected = lsq_linear(rows, values, bounds=(lower, np.inf), method="bvls", tol=1e-14).x
     np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert (found[positive] >= 0.0).all()
+
+
+def test_the_least_ridge_of_coefficients_that_nothing_determines_gives_numbers():
+    """Two columns alike, as those of atoms that always come together."""
+    sums = Sums.empty(3)
+    rows = np.random.default_rng(0).normal(size=(9, 3)) * [1.0, 1.0, 0.0]
+    rows[:, 2] = rows[:, 1]
+    sums.add(rows, rows @ [1.0, -2.0, -2.0], np.arange(3))
+    groups, counts = np.zeros(3, dtype=int), np.full(3, 9.0)
+    (found,) = solve(sums, sums, groups, counts, np.array([1, 2]), 1.0, [1e-300])
+    assert (found[1:] == 0.0).all()
+    assert np.isfinite(found).all()
+    (free,) = solve(sums, sums, groups, counts, np.array([], dtype=int), 1.0, [1e-300])
+    np.testing.assert_allclose(free, [1.0, -2.0, -2.0], atol=1e-3)
 
 
 def test_the_choice_looks_at_the_validation_frames_alone():
     train = random_sums(30, 4, seed=1)[0], random_sums(10, 4, seed=2)[0]
-    groups, counts = np.zeros(4, dtype=int), np.full(4, 10.0)
+    groups, counts, none = np.zeros(4, dtype=int), np.full(4, 10.0), np.array([], dtype=int)
     chosen = []
     for seed in range(6):
         valid = random_sums(9, 4, seed=10 + seed)[0], random_sums(5, 4, seed=20 + seed)[0]
-        best = choose(train, valid, groups, counts, AdditiveSettings())
+        best = choose(train, valid, groups, counts, none, AdditiveSettings())
         for settings in (AdditiveSettings(energy_weight=1.0), AdditiveSettings(ridge=1.0)):
-            other = choose(train, valid, groups, counts, settings)
+            other = choose(train, valid, groups, counts, none, settings)
             assert best.force_rmse * best.energy_rmse <= other.force_rmse * other.energy_rmse
         assert best.force_rmse == valid[0].rmse(best.coefficients)
         chosen.append((best.energy_weight, best.ridge))
     assert len(set(chosen)) > 1
-    fixed = choose(train, valid, groups, counts, AdditiveSettings(energy_weight=3.0, ridge=0.5))
+    fixed = choose(train, valid, groups, counts, none, AdditiveSettings(energy_weight=3.0, ridge=0.5))
     assert (fixed.energy_weight, fixed.ridge) == (3.0, 0.5)
 
 

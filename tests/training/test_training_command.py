@@ -128,8 +128,10 @@ def test_delta_learning_from_the_command_line(train, tmp_path):
     assert code == 0
     found = card(tmp_path, "delta-mmff94-additive-tiny-base-0")
     assert found["settings"] == {
-        "base": "mmff94", "arch": "additive", "correction": {"energy_weight": None, "ridge": 0.5},
-    }  # fmt: skip
+        "base": "mmff94",
+        "arch": "additive",
+        "correction": {"energy_weight": None, "ridge": 0.5, "free_pairs": False},
+    }
     assert found["errors"]["id_test"]["force_mae_mev_per_angstrom"] < 10  # of 500 and more
     assert found["spec"] == "delta:delta.json"
     assert get_calculator(f"delta:{tmp_path}/models/delta-mmff94-additive-tiny-base-0").can_batch

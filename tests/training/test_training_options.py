@@ -41,7 +41,7 @@ def test_every_architecture_is_described(name):
 @pytest.mark.parametrize("words", [["--arch", "additive"], ["--arch=additive"]])
 def test_the_options_of_the_architecture_inside_are_added(words):
     names = {option.name for option in options_of("delta", ["delta", *words, "--task", "length"])}
-    assert names == {"base", "arch", "ridge", "energy_weight"}
+    assert names == {"base", "arch", "ridge", "energy_weight", "free_pairs"}
     assert "channels" in {option.name for option in options_of("delta", [])}
     made = make_settings("delta", {"base": "mmff94", "arch": "additive", "ridge": 2.0, "energy_weight": None})
     assert made == DeltaSettings("mmff94", "additive", AdditiveSettings(ridge=2.0))

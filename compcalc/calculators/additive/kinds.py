@@ -176,7 +176,10 @@ KINDS = {
 """Kinds of terms made of bonds, by name."""
 
 PAIR_MONOMIALS = 2
-"""Basis functions of a pair: its repulsion and its dispersion."""
+"""Basis functions of a pair: a well and a repulsion."""
+
+PAIR_WELL = 0.6
+"""Where a pair's well is deepest, over the distance that UFF gives it: 1.9 angstrom of a strong hydrogen bond."""
 
 UFF = {
     "H": (2.886, 0.044),
@@ -203,7 +206,10 @@ def pair_constants(first: str, second: str) -> tuple[float, float]:
 
 
 def pair_monomials(distance: np.ndarray, constants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Repulsion d (r0/r)^12 and dispersion -2 d (r0/r)^6 of pairs, eV, and their derivatives, eV/angstrom.
+    """Well d (s^2 - 2 s / w^6) and repulsion 2 d s of pairs with s = (r0/r)^6, eV, and their derivatives, eV/angstrom.
+
+    w is `PAIR_WELL`. With coefficients that are not negative their sum rises without bound where r falls below w r0;
+    any Lennard-Jones potential with its minimum beyond that is such a sum.
 
     Args:
         distance: angstrom, (M,).
@@ -214,5 +220,7 @@ def pair_monomials(distance: np.ndarray, constants: np.ndarray) -> tuple[np.ndar
     """
     square = (constants[:, 0] / distance) ** 2
     sixth = square * square * square  # a general power takes ten times as long
-    values = np.array([constants[:, 1] * sixth**2, -2 * constants[:, 1] * sixth])
-    return values, np.array([[-12.0], [-6.0]]) * values / distance
+    twelfth, repulsion = constants[:, 1] * sixth**2, 2 * constants[:, 1] * sixth
+    values = np.array([twelfth - repulsion / PAIR_WELL**6, repulsion])
+    slopes = np.array([-12 * twelfth + 6 * repulsion / PAIR_WELL**6, -6 * repulsion]) / distance
+    return values, slopes

@@ -10,7 +10,7 @@ from compcalc.calculators.additive.kinds import KINDS, PAIR_MONOMIALS
 from compcalc.calculators.model_file import model_content, write_model
 from compcalc.errors import CompcalcError, InputError
 
-FORMAT = "compcalc additive force field, version 2"
+FORMAT = "compcalc additive force field, version 3"
 COMMAND = "compcalc train additive"
 
 
