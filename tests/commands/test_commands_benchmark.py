@@ -53,7 +53,7 @@ def test_two_seeds_of_a_model_stand_in_one_row_beside_a_potential(run, tmp_path)
         "compcalc benchmark --models linear,mmff94"
     )
     assert (tmp_path / "b/leaderboard.html").is_file()
-    assert "[2/3] linear on length/base, seed 1\n" in out and "b/models" not in out
+    assert "[2/3] linear on length/base, seed 1\n" in out and "linear:b/models" not in out
     assert "length/base: 3 runs in 2 rows" in out and "Everything in one file: b/benchmark.json" in out
 
     before = (tmp_path / "b/models/linear/linear-length-base-0/card.json").stat().st_mtime_ns
@@ -72,7 +72,9 @@ def test_a_training_that_fails_is_a_cell_with_its_cause(run, tmp_path):
     assert (failed["state"], failed["training"], failed["test"]) == ("failed", None, None)
     assert "1000 were asked for" in failed["cause"]
     assert good["state"] == "trained" and good["test"]["static"]["ratio"]["value"] > 0
-    assert "pooled" not in out
+    (board,) = record(tmp_path)["boards"]
+    assert [line["label"] for line in board["runs"]] == ["linear"]  # one seed is called as several are
+    assert "pooled" not in out and "linear:b/models" not in out
 
     code, out = run("--models", "linear", "--tasks", "length", "--budget", "3")
     assert code == 2 and "holds a model trained otherwise: minutes is None there and 3.0 here" in out

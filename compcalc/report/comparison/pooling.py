@@ -72,7 +72,7 @@ class Pool:
 
 def single(runs: Sequence[Measured]) -> list[Pool]:
     """One row a run."""
-    return [Pool(run.label, ((run,),)) for run in runs]
+    return [Pool(run.row or run.label, ((run,),)) for run in runs]
 
 
 def pooled(runs: Sequence[Measured]) -> tuple[list[Pool], list[str]]:
