@@ -254,6 +254,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base", "mace"),
     "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base"),
     "architectures": lambda: budget_table("architectures"),
+    "pairs": lambda: matrix_table("pairs"),
     "tuned": lambda: matrix_table("tuned"),
 }
 """Name of each table -> what makes it."""
