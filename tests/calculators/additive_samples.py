@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from compcalc.calculators.additive.design import columns, mean_centres
+from compcalc.calculators.additive.kinds import PAIR_WELL
 from compcalc.calculators.additive.molecule import MoleculeTerms
 from compcalc.calculators.additive.parameters import AdditiveParameters
 from compcalc.calculators.additive.typical import typical_terms
@@ -30,7 +31,8 @@ def random_parameters(molecules: Sequence[Atoms], seed: int = 0, scale: float = 
     types: dict[str, dict[str, list[float]]] = {}
     for kind, name, k in sorted(found):
         stiff = 5.0 if (kind, k) == ("bond", 1) else 0.0
-        types.setdefault(kind, {}).setdefault(name, []).append(stiff + scale * rng.normal())
+        shallow = PAIR_WELL**6 if (kind, k) == ("pair", 0) else 1.0  # with a tail like that of UFF's
+        types.setdefault(kind, {}).setdefault(name, []).append(stiff + shallow * scale * rng.normal())
     terms = {kind: {name: tuple(values) for name, values in own.items()} for kind, own in types.items()}
     typical = typical_terms([terms_of(atoms) for atoms in molecules], [1] * len(molecules), terms)
     return AdditiveParameters({"H": -13.0, "C": -1000.0, "N": -1500.0, "O": -2000.0}, centres, terms, typical)
