@@ -31,7 +31,8 @@ def random_parameters(molecules: Sequence[Atoms], seed: int = 0, scale: float = 
     types: dict[str, dict[str, list[float]]] = {}
     for kind, name, k in sorted(found):
         stiff = 5.0 if (kind, k) == ("bond", 1) else 0.0
-        shallow = PAIR_WELL**6 if (kind, k) == ("pair", 0) else 1.0  # with a tail like that of UFF's
+        # Wells are as shallow as UFF's, and pairs that may be far apart more so: their tail falls off slowly.
+        shallow = PAIR_WELL ** (6 * ((kind, k) == ("pair", 0)) + 6 * name.startswith("far"))
         types.setdefault(kind, {}).setdefault(name, []).append(stiff + shallow * scale * rng.normal())
     terms = {kind: {name: tuple(values) for name, values in own.items()} for kind, own in types.items()}
     typical = typical_terms([terms_of(atoms) for atoms in molecules], [1] * len(molecules), terms)
