@@ -15,6 +15,16 @@ _OF_THE_SUMMARY = (
     "relative_energy_mae_mev_per_atom",
     "shifted_energy_mae_mev_per_atom",
 )
+_OF_THE_MD = (
+    "molecule",
+    "protocol",
+    "replica",
+    "outcome",
+    "time_ps",
+    "drift_mev_per_atom_per_ps",
+    "trajectory_force_mae_mev_per_angstrom",
+    "ms_per_step",
+)
 
 
 def make_record(
@@ -103,5 +113,4 @@ def _md(md: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _runs(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    keys = ("molecule", "protocol", "replica", "outcome", "time_ps", "drift_mev_per_atom_per_ps", "ms_per_step")
-    return [{key: row.get(key) for key in keys} for row in rows]
+    return [{key: row.get(key) for key in _OF_THE_MD} for row in rows]
