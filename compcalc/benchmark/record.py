@@ -23,6 +23,7 @@ _OF_THE_MD = (
     "time_ps",
     "drift_mev_per_atom_per_ps",
     "trajectory_force_mae_mev_per_angstrom",
+    "bond_angle_wasserstein_degrees",
     "ms_per_step",
 )
 

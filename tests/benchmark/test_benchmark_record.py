@@ -16,7 +16,8 @@ def record_of(tmp_path, metrics):
 
 def test_a_run_of_dynamics_has_its_outcome_and_its_errors_without_its_series(tmp_path):
     row = {"molecule": "alkane/07", "protocol": "nve", "replica": 0, "outcome": "completed", "time_ps": 1.0}
-    row |= {"drift_mev_per_atom_per_ps": 0.02, WAY: 81.5, "ms_per_step": 9.0}
+    row |= {"drift_mev_per_atom_per_ps": 0.02, WAY: 81.5, "bond_angle_wasserstein_degrees": {"C-C-C": 3.3}}
+    row["ms_per_step"] = 9.0
     series = {"trajectory_force_mae_by_time": {"0-1 ps": 81.5}}
     test = record_of(tmp_path, {"static": None, "md": {"summary": {}, "runs": [row | series]}})
     assert test["md"]["runs"] == [row] and test["static"] is None
