@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from compcalc.report.rows import estimate, molecule_rows, static_entries, summary_of
-from compcalc.report.wording import clipped, number, shown
+from compcalc.report.failures import run_name
+from compcalc.report.rows import count_runs, ensemble, estimate, md_runs, molecule_rows, static_entries, summary_of
+from compcalc.report.wording import clipped, number, plural, shown
 from compcalc.units import KB_EV_PER_K, MEV_PER_EV
 
 RELATIVE_FORCE, RELATIVE_ENERGY = "relative_force_mae", "relative_energy_mae_mev_per_atom"
@@ -28,7 +29,10 @@ LARGE_ENERGY_ERROR_MEV = MEV_PER_EV * KB_EV_PER_K * 300.0
 """Relative energy error of a molecule, meV, above which a run gets a caution: kT at 300 K, a factor e in weights."""
 
 LARGE_RATIO = 2.0
-"""OOD/ID force error above which a run without failures still gets a caution."""
+"""OOD/ID force error above which a run without failures still gets a caution, and the same of a run of dynamics over
+the given frames of its molecule."""
+
+TRAJECTORY_RATIO = "trajectory_force_mae_ratio"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Accuracy:
 
     Attributes:
         wrong: whether forces are beyond what dynamics can be trusted with.
-        large: whether an error, or its growth from known to unseen molecules, asks for care; true where `wrong` is.
+        large: whether an error, or its growth from known to unseen molecules or along dynamics, asks for care; true
+            where `wrong` is.
         sentences: the limits that are crossed, each in a sentence, the worst first.
     """
 
@@ -54,7 +59,7 @@ def accuracy(metrics: Mapping[str, Any]) -> Accuracy:
     """
     force = number(estimate(metrics, "ood", RELATIVE_FORCE).get("value"))
     wrong = force is not None and force > WRONG_FORCES
-    sentences = [*_force_sentences(metrics, force), *_energy_sentences(metrics)]
+    sentences = [*_force_sentences(metrics, force), *_trajectory_sentences(metrics), *_energy_sentences(metrics)]
     return Accuracy(wrong, bool(sentences) or large_ratio(metrics), tuple(sentences))
 
 
@@ -85,6 +90,29 @@ def _force_sentences(metrics: Mapping, force: float | None) -> list[str]:
 
 def _of(static: Mapping) -> float | None:
     return number(static.get(RELATIVE_FORCE)) if static.get("split") == "ood" else None
+
+
+def _trajectory_sentences(metrics: Mapping) -> list[str]:
+    """Runs that completed where forces are wrong: a molecule that folds breaks no bond, so that no event ends them.
+
+    Heated runs are left out, whose forces grow with the temperature.
+    """
+    static = {row.molecule: number(row.static.get(RELATIVE_FORCE)) for row in molecule_rows(metrics)}
+    completed = [run for run in md_runs(metrics) if ensemble(run) != "heat" and count_runs([run]).stable]
+    known = {run_name(run): (number(run.get(TRAJECTORY_RATIO)), static.get(run.get("molecule"))) for run in completed}
+    lost = {
+        name: ratio
+        for name, (ratio, force) in known.items()
+        if ratio is not None and ratio > LARGE_RATIO and (force is None or ratio * force > SMALL_FORCE_ERROR)
+    }
+    if not lost:
+        return []
+    worst = max(lost, key=lambda name: lost[name])
+    return [
+        f"{len(lost)} of {plural(len(completed), 'completed MD run')} led to where its forces are wrong, and broke no "
+        f"bond: their error there is more than {LARGE_RATIO:g} times that on given frames of the molecule, up to "
+        f"{shown(lost[worst], 2)} times ({worst})."
+    ]
 
 
 def _energy_sentences(metrics: Mapping) -> list[str]:

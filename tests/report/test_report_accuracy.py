@@ -13,6 +13,7 @@ from compcalc.report.accuracy import (
     RELATIVE_ENERGY,
     RELATIVE_FORCE,
     SMALL_FORCE_ERROR,
+    TRAJECTORY_RATIO,
     WRONG_FORCES,
     accuracy,
 )
@@ -64,6 +65,35 @@ def test_the_words_say_which_limit_is_crossed():
     assert "too far" in no and "limit of 50%" in no and "(40% on ID molecules: it may be the level of theory" in no
     assert "too far from the reference" in verdict(with_errors(0.6)).headline
     assert "on these molecules" in accuracy(with_errors(0.6, own=True)).sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "force", "level"),
+    [
+        (LARGE_RATIO, 0.05, NOTHING_SEEN),
+        (LARGE_RATIO * ABOVE, 0.05, CAUTION),
+        (3.0, SMALL_FORCE_ERROR / 3.0, NOTHING_SEEN),
+        (3.0, SMALL_FORCE_ERROR / 3.0 * ABOVE, CAUTION),
+        (None, 0.05, NOTHING_SEEN),
+    ],
+)
+def test_a_run_that_completes_where_forces_are_wrong_asks_for_care(ratio, force, level):
+    metrics = with_errors(force)
+    metrics["md"]["runs"][3][TRAJECTORY_RATIO] = ratio
+    assert outcome(metrics)[0] == level
+
+
+def test_the_words_say_how_many_runs_were_led_astray_and_which_the_most():
+    metrics = with_errors(0.05)
+    first, second, third, heated, *_ = metrics["md"]["runs"]
+    first[TRAJECTORY_RATIO], second[TRAJECTORY_RATIO], third[TRAJECTORY_RATIO] = 2.5, 11.7, 1.3
+    heated.update({TRAJECTORY_RATIO: 50.0, "ensemble": "heat"})
+    (said,) = accuracy(metrics).sentences
+    assert said.startswith("2 of 13 completed MD runs led to where its forces are wrong, and broke no bond:")
+    name = f"{second['molecule']}, {second['protocol'].upper()}, replica {second['replica']}"
+    assert said.endswith(f"more than 2 times that on given frames of the molecule, up to 12 times ({name}).")
+    end_run(second, OutcomeKind.BOND_BROKEN, "a cause")  # counted among those that broke
+    assert accuracy(metrics).sentences[0].startswith("1 of 12 completed MD runs")
 
 
 @pytest.mark.parametrize(("worst", "level"), [(WRONG_FORCES, NOTHING_SEEN), (WRONG_FORCES * ABOVE, CAUTION)])
