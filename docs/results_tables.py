@@ -18,6 +18,8 @@ PAGE, RECORDS = HERE / "results.md", HERE / "results"
 _TABLE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
 FORCE, ENERGY = "force_mae_mev_per_angstrom", "energy_mae_mev_per_atom"
 RELATIVE = "relative_energy_mae_mev_per_atom"
+ON_THE_WAY = "trajectory_force_mae_mev_per_angstrom"
+DYNAMICS = ["MD complete", "NVE drift", "MD force"]
 MISSING = "–"
 
 Rows = list[list[str]]
@@ -86,11 +88,25 @@ def ratio(row: Mapping[str, Any] | None) -> str:
     return f"{row['ood_id_ratio']:.2f} ({low:.2f}–{high:.2f})"
 
 
-def dynamics(row: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Of a leaderboard's row: runs that completed of those that count, and the median NVE drift."""
-    if row is None or not row["n_physical"]:
-        return MISSING, MISSING
-    return f"{row['n_stable']}/{row['n_physical']}", number(row["median_drift_mev_per_atom_per_ps"], 3)
+def dynamics(names: Sequence[str], task: str, model: str) -> tuple[str, str, str]:
+    """`DYNAMICS` of a model, out of the first of several records that has any.
+
+    Those are the runs that completed of those that count, the median NVE drift, and `force_on_the_way`.
+    """
+    for name in names:
+        row = line_of(name, task, model)
+        if row is not None and row["n_physical"]:
+            complete = f"{row['n_stable']}/{row['n_physical']}"
+            drift = number(row["median_drift_mev_per_atom_per_ps"], 3)
+            return complete, drift, force_on_the_way(cells(name, model, task))
+    return MISSING, MISSING, MISSING
+
+
+def force_on_the_way(found: Iterable[Mapping[str, Any]]) -> str:
+    """Force MAE on the trajectories of the model itself: mean over runs, and the largest of them."""
+    runs = [run.get(ON_THE_WAY) for cell in found for run in cell["test"]["md"]["runs"]]
+    known = [error for error in runs if error is not None]
+    return f"{mean(known):.0f} ({max(known):.0f})" if known else MISSING
 
 
 def matrix_table(name: str = "matrix") -> str:
@@ -98,7 +114,7 @@ def matrix_table(name: str = "matrix") -> str:
     head = ["task", "potential", "seeds", "ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
     head += ["OOD relative energy"]
     with_md = any(cell["test"]["md"] for cell in cells(name))
-    head += ["MD complete", "NVE drift"] if with_md else []
+    head += DYNAMICS if with_md else []
     rows: Rows = []
     for task in record(name)["tasks"]:
         models = [model for model in record(name)["models"] if cells(name, model, task)]
@@ -117,7 +133,7 @@ def matrix_table(name: str = "matrix") -> str:
                 energies[:2] = [MISSING, MISSING]
             shown = f"`{task}`" if not place else ""
             row = [shown, f"`{model}`", seeds, *numbers, ratio(line_of(name, task, model))]
-            rows.append([*row, *energies, *(dynamics(line_of(name, task, model)) if with_md else ())])
+            rows.append([*row, *energies, *(dynamics([name], task, model) if with_md else ())])
     return markdown(head, rows)
 
 
@@ -129,10 +145,12 @@ def dynamics_table(names: Sequence[str]) -> str:
         for place, (name, model) in enumerate(models):
             found = [cell["test"]["md"]["summary"] for cell in cells(name, model, task)]
             numbers = [_completed([summary[protocol] for summary in found]) for protocol in ("nve", "nvt")]
+            way = force_on_the_way(cells(name, model, task))
             drifts = [summary["nve"]["median_drift_mev_per_atom_per_ps"] for summary in found]
             shown = f"`{task}`" if not place else ""
-            rows.append([shown, f"`{model}`", *numbers, over_seeds(drifts, 4), _ends(found)])
-    return markdown(["task", "potential", "NVE complete", "NVT complete", "NVE drift", "how the others ended"], rows)
+            rows.append([shown, f"`{model}`", *numbers, over_seeds(drifts, 4), way, _ends(found)])
+    head = ["task", "potential", "NVE complete", "NVT complete", "NVE drift", "MD force", "how the others ended"]
+    return markdown(head, rows)
 
 
 def _completed(summaries: Sequence[Mapping[str, Any]]) -> str:
@@ -183,7 +201,7 @@ def budget_table(name: str) -> str:
     head = ["potential", "epochs", "minutes"]
     head += ["ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
     with_md = any(cell["test"]["md"] for cell in cells(name))
-    head += ["MD complete", "NVE drift"] if with_md else []
+    head += DYNAMICS if with_md else []
     rows: Rows = []
     (task,) = record(name)["tasks"]
     for model in record(name)["models"]:
@@ -195,13 +213,16 @@ def budget_table(name: str) -> str:
             energies = [number(value(cell, side, ENERGY), 2) for side in ("id", "ood")]
             cost.append(number(made["training_seconds"] / 60.0))
             row = [f"`{model}`", *cost, *numbers, ratio(line_of(name, task, model)), *energies]
-            rows.append([*row, *(dynamics(line_of(name, task, model)) if with_md else ())])
+            rows.append([*row, *(dynamics([name], task, model) if with_md else ())])
     return markdown(head, rows)
 
 
-def option_table(names: Sequence[str], option: str, task: str, architecture: str | None = None) -> str:
-    """Models that differ in one option of theirs, such as the cut-off, out of several records."""
+def option_table(
+    names: Sequence[str], option: str, task: str, md: Sequence[str], architecture: str | None = None
+) -> str:
+    """Models that differ in one option of theirs, such as the cut-off, out of several records; MD is out of `md`."""
     head = [option, "potential", "seeds", "ID force", "OOD force", "OOD/ID", "ID energy", "OOD energy"]
+    head += DYNAMICS
     rows: list[tuple[float, str, list[str]]] = []
     for name in names:
         for model in record(name)["models"]:
@@ -213,7 +234,7 @@ def option_table(names: Sequence[str], option: str, task: str, architecture: str
             numbers = [over_seeds([value(cell, side, FORCE) for cell in found]) for side in ("id", "ood")]
             energies = [over_seeds([value(cell, side, ENERGY) for cell in found], 2) for side in ("id", "ood")]
             row = [given[option], f"`{model}`", str(len(found)), *numbers, ratio(line_of(name, task, model)), *energies]
-            rows.append((float(given[option]), kind, row))
+            rows.append((float(given[option]), kind, [*row, *dynamics(md, task, model)]))
     rows.sort(key=lambda row: (row[1], row[0]))
     return markdown(head, [row for _, _, row in rows])
 
@@ -248,11 +269,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "tau": tau_table,
     "length-base": lambda: length_table("length/base"),
     "length-augmented": lambda: length_table("length/augmented"),
-    "frames": lambda: option_table(["frames"], "frames", "length/base"),
+    "frames": lambda: option_table(["frames"], "frames", "length/base", ["frames"]),
     "bonds": bond_table,
     "dynamics": lambda: dynamics_table(["dynamics", "dynamics-delta"]),
-    "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base", "mace"),
-    "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base"),
+    "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base", ["steps", "dynamics"], "mace"),
+    "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base", ["cutoff"]),
     "architectures": lambda: budget_table("architectures"),
     "pairs": lambda: matrix_table("pairs"),
     "tuned": lambda: matrix_table("tuned"),
