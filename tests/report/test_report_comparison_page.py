@@ -140,3 +140,24 @@ def test_json_has_ranks_intervals_differences_and_agreement(board):
         ("ood", "stability"),
     }
     assert best["on_pareto_front"] is True and best["folder"] == "runs/b"
+
+
+WAY = "trajectory_force_mae_mev_per_angstrom"
+
+
+def test_every_form_shows_the_force_error_on_the_way_where_it_is_known(board):
+    assert "own trajectories" not in render_page([board], Path()) and "MD" not in printed(board).splitlines()[2]
+    runs = [make_run("a", 20), make_run("b", 30), make_run("c", 60, md=False)]
+    first, second, heated, *_ = runs[0].metrics["md"]["runs"]
+    first[WAY], second[WAY], heated[WAY] = 100.0, 431.0, 5000.0
+    heated["ensemble"] = "heat"
+    board = make_board(runs)
+    plain = {line["label"]: line for line in plain_boards([board])["boards"][0]["runs"]}
+    assert (plain["a"][WAY], plain["a"][f"largest_{WAY}"]) == (265.5, 431.0)
+    assert (plain["b"][WAY], plain["c"][f"largest_{WAY}"]) == (None, None)
+    rows = {line.split()[0]: line.split()[1:] for line in printed(board).splitlines() if re.match(r"[abc] ", line)}
+    place = len(board.columns) * 2 + 1  # behind the rankings and the ratio
+    assert [rows[name][place] for name in "abc"] == ["266", "–", "–"]
+    page = render_page([board], Path())
+    assert "MD: force MAE on own trajectories" in page
+    assert '<td class="n">266 <span class="remark">up to 431</span></td>' in page

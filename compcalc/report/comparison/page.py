@@ -7,12 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from compcalc.report.comparison.figures import error_figure, pareto_figure
-from compcalc.report.comparison.measured import Measured
+from compcalc.report.comparison.measured import Measured, mean_of_known
 from compcalc.report.comparison.records import Board, Column, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
     agreements_words,
     difference_words,
+    has_trajectory_forces,
     over_words,
     pooling_words,
     range_words,
@@ -83,6 +84,7 @@ def _board(place: int, board: Board, beside: Path) -> dict[str, Any]:
         "columns": [_column(column) for column in board.columns],
         "both_sides": any(line.ratio is not None for line in board.lines),
         "has_md": any(line.pool.has_md for line in board.lines),
+        "has_trajectory_forces": has_trajectory_forces(board),
         "lines": [_line(board, line, beside) for line in board.lines],
         "over": [over_words(column) for column in board.columns],
         "level": f"{board.level:.0%}",
@@ -130,6 +132,8 @@ def _line(board: Board, line: Line, beside: Path) -> dict[str, Any]:
         "stable": f"{line.stable}/{line.physical}" if line.pool.has_md else "not run",
         "other": line.other,
         "drift": shown(line.drift, 2),
+        "trajectory": shown(mean_of_known(line.pool.trajectory_forces)),
+        "trajectory_most": shown(max(line.pool.trajectory_forces)) if len(line.pool.trajectory_forces) > 1 else "",
         "speed": shown(line.pool.ms_per_frame, 2),
         "step": shown(line.pool.ms_per_step, 2),
         "front": line.front,

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from compcalc.report.comparison.measured import Measured, labels_of, mean_of_known
-from compcalc.report.rows import md_runs, median_drift
-from compcalc.report.wording import plural
+from compcalc.report.rows import ensemble, md_runs, median_drift
+from compcalc.report.wording import number, plural
 
 _HASH_DIGITS = 12
 
@@ -58,6 +58,17 @@ class Pool:
     def drift(self) -> float | None:
         """Median |drift| over its NVE runs, meV/atom/ps."""
         return median_drift(self.runs[0].metrics if len(self.runs) == 1 else {"md": {"runs": self.md_rows}})
+
+    @property
+    def trajectory_forces(self) -> list[float]:
+        """Force MAE of each MD run on frames of its own trajectory, meV/angstrom.
+
+        Without heated runs, whose forces grow with the temperature, and runs that the reference labelled no frame of.
+        """
+        values = [
+            number(row.get("trajectory_force_mae_mev_per_angstrom")) for row in self.md_rows if ensemble(row) != "heat"
+        ]
+        return [value for value in values if value is not None]
 
     @property
     def ms_per_frame(self) -> float | None:

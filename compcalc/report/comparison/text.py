@@ -7,10 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from compcalc.report.comparison.measured import mean_of_known
 from compcalc.report.comparison.records import Board, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
     agreements_words,
+    has_trajectory_forces,
     over_words,
     pooling_words,
     rank_words,
@@ -71,6 +73,8 @@ def _headers(board: Board) -> Iterator[str]:
     if _both_sides(board):
         yield "OOD\n/ID"
     if any(line.pool.has_md for line in board.lines):
+        if has_trajectory_forces(board):
+            yield "MD\nMAE\nmeV/Å"
         yield "sta-\nble\nruns"
         yield "NVE\ndrift\nmeV/\natom\n/ps"
     yield "ms a\nframe"
@@ -86,6 +90,8 @@ def _cells(board: Board, line: Line) -> Iterator[str]:
     if _both_sides(board):
         yield shown(line.ratio, 2)
     if any(other.pool.has_md for other in board.lines):
+        if has_trajectory_forces(board):
+            yield shown(mean_of_known(line.pool.trajectory_forces))
         yield f"{line.stable}/{line.physical}" if line.pool.has_md else "not run"
         yield shown(line.drift, 2)
     yield f"{shown(line.pool.ms_per_frame, 2)}{'*' if line.front else ' '}"

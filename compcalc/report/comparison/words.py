@@ -50,6 +50,11 @@ def pooling_words(board: Board) -> str:
     )
 
 
+def has_trajectory_forces(board: Board) -> bool:
+    """Whether the reference labelled frames of the dynamics of any row."""
+    return any(line.pool.trajectory_forces for line in board.lines)
+
+
 def over_words(column: Column) -> str:
     """`OOD: force MAE over 7 molecules`."""
     criterion = column.criterion
