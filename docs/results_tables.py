@@ -272,6 +272,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "frames": lambda: option_table(["frames"], "frames", "length/base", ["frames"]),
     "bonds": bond_table,
     "dynamics": lambda: dynamics_table(["dynamics", "dynamics-delta"]),
+    "seeds": lambda: matrix_table("seeds"),
     "steps": lambda: option_table(["steps", "matrix"], "steps", "duplication/base", ["steps", "dynamics"], "mace"),
     "cutoff": lambda: option_table(["cutoff"], "r_max", "length/base", ["cutoff"]),
     "architectures": lambda: budget_table("architectures"),
