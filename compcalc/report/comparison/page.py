@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from compcalc.report.comparison.figures import error_figure, pareto_figure
-from compcalc.report.comparison.measured import Measured, mean_of_known
+from compcalc.report.comparison.measured import Measured
 from compcalc.report.comparison.records import Board, Column, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
@@ -132,8 +132,8 @@ def _line(board: Board, line: Line, beside: Path) -> dict[str, Any]:
         "stable": f"{line.stable}/{line.physical}" if line.pool.has_md else "not run",
         "other": line.other,
         "drift": shown(line.drift, 2),
-        "trajectory": shown(mean_of_known(line.pool.trajectory_forces)),
-        "trajectory_most": shown(max(line.pool.trajectory_forces)) if len(line.pool.trajectory_forces) > 1 else "",
+        "trajectory": shown(line.pool.trajectory_force),
+        "trajectory_most": shown(line.pool.largest_trajectory_force) if len(line.pool.trajectory_forces) > 1 else "",
         "speed": shown(line.pool.ms_per_frame, 2),
         "step": shown(line.pool.ms_per_step, 2),
         "front": line.front,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from compcalc.report.comparison.measured import Measured, mean_of_known
+from compcalc.report.comparison.measured import Measured
 from compcalc.report.comparison.records import Agreement, Board, Column, Line, Place
 
 
@@ -63,8 +63,8 @@ def _line(line: Line) -> dict[str, Any]:
         "n_physical": line.physical,
         "n_other": line.other,
         "median_drift_mev_per_atom_per_ps": line.drift,
-        "trajectory_force_mae_mev_per_angstrom": mean_of_known(line.pool.trajectory_forces),
-        "largest_trajectory_force_mae_mev_per_angstrom": max(line.pool.trajectory_forces, default=None),
+        "trajectory_force_mae_mev_per_angstrom": line.pool.trajectory_force,
+        "largest_trajectory_force_mae_mev_per_angstrom": line.pool.largest_trajectory_force,
         "ms_per_frame": line.pool.ms_per_frame,
         "ms_per_step": line.pool.ms_per_step,
         "on_pareto_front": line.front,

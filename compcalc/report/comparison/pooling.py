@@ -71,6 +71,16 @@ class Pool:
         return [value for value in values if value is not None]
 
     @property
+    def trajectory_force(self) -> float | None:
+        """Mean of `trajectory_forces`, meV/angstrom."""
+        return mean_of_known(self.trajectory_forces)
+
+    @property
+    def largest_trajectory_force(self) -> float | None:
+        """Largest of `trajectory_forces`, meV/angstrom."""
+        return max(self.trajectory_forces, default=None)
+
+    @property
     def ms_per_frame(self) -> float | None:
         """Wall time of one evaluation of energy and forces, mean over the runs, ms."""
         return mean_of_known(run.ms_per_frame for run in self.runs)

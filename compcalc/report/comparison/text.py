@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from compcalc.report.comparison.measured import mean_of_known
 from compcalc.report.comparison.records import Board, Line
 from compcalc.report.comparison.words import (
     HOW_RANKED,
@@ -91,7 +90,7 @@ def _cells(board: Board, line: Line) -> Iterator[str]:
         yield shown(line.ratio, 2)
     if any(other.pool.has_md for other in board.lines):
         if has_trajectory_forces(board):
-            yield shown(mean_of_known(line.pool.trajectory_forces))
+            yield shown(line.pool.trajectory_force)
         yield f"{line.stable}/{line.physical}" if line.pool.has_md else "not run"
         yield shown(line.drift, 2)
     yield f"{shown(line.pool.ms_per_frame, 2)}{'*' if line.front else ' '}"
